@@ -1,0 +1,67 @@
+# Everything a contributor runs. `make help` lists it; .ci/run calls `lint` and `test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := .cache/mariadb-plugins
+PYTHON ?= $(shell sh -c 'command -v python3.11 || command -v python3')
+MANIFEST := pyproject.toml setup.cfg
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+# Flags for pytest, as in `make test ARGS="-k pins"`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/demo.stamp ## start the demo: a database with sample data, and the proxy before it
+	@exec $(BIN)/rds-proxy demo
+
+.PHONY: test
+test: $(VENV)/dev.stamp ## run all tests, those with a real database too
+	@$(BIN)/python -m proxy.demo.install --with-plugins $(PLUGINS)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/dev.stamp ## check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## measure the proxy against a direct connection
+	@$(BIN)/python -m proxy.demo.install
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/dev.stamp ## make docs/configuration.md and etc/rds-proxy.toml from the configuration's model
+	@$(BIN)/python -m proxy.config.reference --write
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -f twisted/plugins/dropin.cache
+
+# The stamps make the second call of a target quick: pip runs again only when the manifest has changed.
+$(VENV)/demo.stamp: $(VENV)/made.stamp $(MANIFEST)
+	@echo "Installing rds-proxy and the demo's packages into $(VENV) ..."
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/made.stamp $(MANIFEST)
+	@echo "Installing rds-proxy and the development packages into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/made.stamp:
+	@sh .ci/make-venv "$(PYTHON)" $(VENV)
+	@touch $@

@@ -1,0 +1,96 @@
+"""The console script `rds-proxy`: check a configuration file, try the proxy out, tell the version.
+
+The proxy itself is started by twistd. Exit status: 0 fine, 1 a wrong configuration, 2 wrong usage.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from . import __version__
+from .config import Config, ConfigError, load
+from .credentials import CredentialProblem, CredentialStore, SecretsFile
+
+__all__ = ["main", "notes"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's own) and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Its arguments are its own business, also those that look like options.
+    if words[:1] == ["demo"]:
+        return _demo(words[1:])
+    parser = _parser()
+    try:
+        arguments = parser.parse_args(words)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    if arguments.command == "check-config":
+        return _check_config(arguments.file)
+    parser.print_usage(sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rds-proxy", description="A MySQL-protocol database proxy that behaves like AWS RDS Proxy."
+    )
+    parser.add_argument("--version", action="version", version=f"rds-proxy {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
+    check.add_argument("file", metavar="FILE", help="the configuration file")
+    commands.add_parser("demo", help="try the proxy out", add_help=False)
+    return parser
+
+
+def _demo(argv: list[str]) -> int:
+    # Imported only here: nothing else needs what the demo needs.
+    from .demo.command import demo  # noqa: PLC0415
+
+    return demo(argv)
+
+
+def _check_config(file: str) -> int:
+    try:
+        config = load(file)
+    except ConfigError as error:
+        for line in error.lines():
+            print(line, file=sys.stderr)
+        return 1
+    print(f"{file}: ok")
+    for note in notes(config):
+        print(f"{file}: note: {note}")
+    return 0
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What is right in the configuration and still keeps clients or the proxy from working, one line each."""
+    proxy = config.proxy
+    yield from _unreadable("proxy.tls_certificate", proxy.tls_certificate)
+    yield from _unreadable("proxy.tls_private_key", proxy.tls_private_key)
+    for index, target in enumerate(config.target_group.targets):
+        yield from _unreadable(f"target_group.targets[{index}].tls_ca", target.tls_ca)
+    if not proxy.auth:
+        yield "proxy.auth: is empty, so no client can log in"
+        return
+    for problem in _secret_problems(config):
+        yield f"proxy.auth: {problem}"
+
+
+def _unreadable(option: str, path: str) -> Iterator[str]:
+    if not path:
+        return
+    try:
+        # Without O_NONBLOCK opening a named pipe would wait for a writer.
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        yield f"{option}: {path} cannot be read: {error.strerror}"
+
+
+def _secret_problems(config: Config) -> list[CredentialProblem]:
+    found: list[CredentialProblem] = []
+    store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
+    # A secrets file answers at once, so no reactor is needed to hear the end of the refresh.
+    store.refresh().addCallback(found.extend)
+    return found

@@ -1,0 +1,236 @@
+"""The sections `[log]`, `[proxy]` and `[[proxy.auth]]`: the side that faces clients.
+
+Where RDS has a setting its name, default and range are taken over.
+"""
+
+import ipaddress
+import re
+
+import attrs
+
+from .options import option, tables
+
+__all__ = ["CLIENT_PASSWORD_AUTH_TYPES", "LogConfig", "ProxyConfig", "UserAuthConfig"]
+
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+GIBIBYTE = 1024 * MEBIBYTE
+DAY = 86_400.0
+
+#: RDS's names of the ways in which a client proves its password; empty leaves the choice open.
+CLIENT_PASSWORD_AUTH_TYPES = ("", "MYSQL_NATIVE_PASSWORD", "MYSQL_CACHING_SHA2_PASSWORD")
+
+_NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*")
+_PRINTABLE = re.compile(r"[ -~]*")
+
+
+def _check_name(value: str) -> str | None:
+    if _NAME.fullmatch(value):
+        return None
+    return "must start with a letter and hold only letters, digits and single hyphens between them"
+
+
+def _check_address(value: str) -> str | None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return "must be an IPv4 or IPv6 address"
+    return None
+
+
+def _check_printable(value: str) -> str | None:
+    return None if _PRINTABLE.fullmatch(value) else "must hold only printable ASCII characters"
+
+
+@attrs.frozen(kw_only=True)
+class LogConfig:
+    """`[log]`."""
+
+    format: str = option(
+        "text",
+        choices=("text", "json"),
+        reloadable=False,
+        description="Form of a log line: readable text, or one JSON object per line.",
+    )
+    level: str = option(
+        "info",
+        choices=("debug", "info", "warn", "error"),
+        description="Least important level that is written.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class UserAuthConfig:
+    """`[[proxy.auth]]`, RDS's UserAuthConfig: one secret, and so one database user, that clients may use."""
+
+    description: str = option(
+        "", rds_name="Description", description="A note for the reader; the proxy does not use it."
+    )
+    user_name: str = option(
+        "",
+        rds_name="UserName",
+        description="The user the secret is expected to hold. Empty takes whichever user it holds.",
+    )
+    auth_scheme: str = option(
+        "SECRETS",
+        choices=("SECRETS",),
+        rds_name="AuthScheme",
+        description="Where the password comes from. `SECRETS` is the only scheme.",
+    )
+    secret_arn: str = option(
+        rds_name="SecretArn",
+        example="app",
+        description="The secret's name: the name of its table in `proxy.secrets_file`, which may be an ARN.",
+    )
+    iam_auth: str = option(
+        "DISABLED",
+        choices=("DISABLED",),
+        refused={"REQUIRED": "IAM authentication is not supported yet, set DISABLED"},
+        rds_name="IAMAuth",
+        description="Whether clients log in with an IAM token. RDS also knows `REQUIRED`, "
+        "which is not supported yet and refused.",
+    )
+    client_password_auth_type: str = option(
+        "",
+        choices=CLIENT_PASSWORD_AUTH_TYPES,
+        rds_name="ClientPasswordAuthType",
+        description="How a client of this user proves its password. "
+        "Empty takes `proxy.default_client_password_auth_type`.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ProxyConfig:
+    """`[proxy]`."""
+
+    name: str = option(
+        "rds-proxy",
+        max_length=63,
+        check=_check_name,
+        check_text="letters, digits and single hyphens, a letter first",
+        reloadable=False,
+        rds_name="DBProxyName",
+        description="The proxy's name in logs and metrics.",
+    )
+    bind_address: str = option(
+        "127.0.0.1",
+        check=_check_address,
+        check_text="IPv4 or IPv6 address",
+        reloadable=False,
+        description="Address clients connect to. `0.0.0.0` or `::` listens on every interface.",
+    )
+    port: int = option(
+        3306,
+        minimum=0,
+        maximum=65_535,
+        reloadable=False,
+        description="TCP port clients connect to. 0 takes any free port.",
+    )
+    server_version: str = option(
+        "",
+        max_length=60,
+        check=_check_printable,
+        check_text="printable ASCII",
+        description="Server version told to clients. Empty tells the target's.",
+    )
+    require_tls: bool = option(
+        False,
+        rds_name="RequireTLS",
+        description="Refuse clients that do not use TLS. Needs `tls_certificate` and `tls_private_key`.",
+    )
+    idle_client_timeout: float = option(
+        1800.0,
+        unit="s",
+        minimum=1,
+        maximum=28_800,
+        rds_name="IdleClientTimeout",
+        description="A client connection without activity for this long is closed.",
+    )
+    max_client_connection_life: float = option(
+        DAY,
+        unit="s",
+        minimum=1,
+        maximum=7 * DAY,
+        description="A client connection older than this is closed. RDS fixes it at 24 hours.",
+    )
+    debug_logging: bool = option(
+        False,
+        rds_name="DebugLogging",
+        description="Log client connections, database connections and pins in detail "
+        "(RDS's enhanced logging).",
+    )
+    tls_certificate: str = option(
+        "",
+        is_path=True,
+        description="PEM file with the certificate chain shown to clients. Empty offers no TLS.",
+    )
+    tls_private_key: str = option(
+        "", is_path=True, description="PEM file with the private key of `tls_certificate`."
+    )
+    secrets_file: str = option(
+        "",
+        is_path=True,
+        description="TOML or JSON file with the secrets that `[[proxy.auth]]` names, each with `username` "
+        "and `password`. Others must have no access to it (mode 0640 or 0600).",
+    )
+    default_client_password_auth_type: str = option(
+        "",
+        choices=CLIENT_PASSWORD_AUTH_TYPES,
+        description="How clients prove their password. Empty goes by the target: "
+        "`MYSQL_CACHING_SHA2_PASSWORD` for MySQL, `MYSQL_NATIVE_PASSWORD` for MariaDB.",
+    )
+    max_client_connections: int = option(
+        10_000,
+        minimum=1,
+        maximum=1_000_000,
+        description="Most client connections at a time; further ones are refused.",
+    )
+    handshake_timeout: float = option(
+        10.0,
+        unit="s",
+        minimum=0.1,
+        maximum=300,
+        description="A client that has not logged in after this long is disconnected.",
+    )
+    drain_timeout: float = option(
+        30.0,
+        unit="s",
+        minimum=0,
+        maximum=3600,
+        description="How long a stopping proxy waits for running transactions before it disconnects clients.",
+    )
+    kill_abandoned_statements: bool = option(
+        True,
+        description="Stop a statement on the database when its client disconnects while it runs.",
+    )
+    max_statement_size: int = option(
+        64 * MEBIBYTE,
+        unit="bytes",
+        minimum=KIBIBYTE,
+        maximum=GIBIBYTE,
+        description="Longest statement a client may send; a longer one is refused.",
+    )
+    client_buffer_size: int = option(
+        64 * KIBIBYTE,
+        unit="bytes",
+        minimum=KIBIBYTE,
+        maximum=16 * MEBIBYTE,
+        description="Bytes a client may send ahead while its statement runs. "
+        "Beyond them the proxy stops reading from it until the statement ends.",
+    )
+    diagnostics_hold_timeout: float = option(
+        0.25,
+        unit="s",
+        minimum=0,
+        maximum=60,
+        description="How long a session keeps its database connection after a statement whose diagnostics "
+        "(such as warnings) the next statement may ask for.",
+    )
+    auth: tuple[UserAuthConfig, ...] = tables(
+        UserAuthConfig,
+        "The users clients may log in as, one secret each.",
+        minimum=0,
+        maximum=200,
+        reloadable=True,
+        rds_name="Auth",
+    )

@@ -1,0 +1,153 @@
+"""The sections below `[target_group]`: the side that faces the database.
+
+Where RDS has a setting its name, default and range are taken over.
+"""
+
+# ruff: noqa: RUF009 - `table` and `tables` return attrs fields, not shared defaults
+
+import attrs
+
+from .options import option, table, tables
+
+__all__ = ["ConnectionPoolConfig", "TargetConfig", "TargetGroupConfig"]
+
+DAY = 86_400.0
+
+
+def _half_of_maximum(pool: "ConnectionPoolConfig") -> int:
+    return pool.max_connections_percent // 2
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionPoolConfig:
+    """`[target_group.connection_pool_config]`, RDS's ConnectionPoolConfiguration."""
+
+    max_connections_percent: int = option(
+        100,
+        unit="%",
+        minimum=1,
+        maximum=100,
+        rds_name="MaxConnectionsPercent",
+        description="Most database connections, as a share of the target's `max_connections`.",
+    )
+    max_idle_connections_percent: int = option(
+        attrs.Factory(_half_of_maximum, takes_self=True),
+        unit="%",
+        minimum=0,
+        maximum=100,
+        rds_name="MaxIdleConnectionsPercent",
+        default_text="half of `max_connections_percent`",
+        example=50,
+        description="Most idle database connections, as a share of the target's `max_connections`. "
+        "It cannot be above `max_connections_percent`.",
+    )
+    connection_borrow_timeout: float = option(
+        120.0,
+        unit="s",
+        minimum=0,
+        maximum=300,
+        rds_name="ConnectionBorrowTimeout",
+        description="How long a client waits for a database connection before it gets error 9501.",
+    )
+    session_pinning_filters: tuple[str, ...] = option(
+        (),
+        choices=("EXCLUDE_VARIABLE_SETS",),
+        rds_name="SessionPinningFilters",
+        description="Kinds of statements that do not pin. `EXCLUDE_VARIABLE_SETS` is the only one; "
+        "with it a client may meet values that another one has set.",
+    )
+    init_query: str = option(
+        "",
+        rds_name="InitQuery",
+        description="SQL run on each new database connection, statements separated by semicolons. "
+        "It is not a secret; do not put one into it.",
+    )
+    min_idle_connections: int = option(
+        0,
+        minimum=0,
+        maximum=10_000,
+        unit="connections",
+        description="Idle database connections kept ready for each user that has connected.",
+    )
+    max_connection_life: float = option(
+        DAY,
+        unit="s",
+        minimum=1,
+        maximum=7 * DAY,
+        description="A database connection older than this is closed as soon as it is not in use.",
+    )
+    max_connection_life_jitter: float = option(
+        0.1,
+        unit="fraction",
+        minimum=0,
+        maximum=0.5,
+        description="Share of `max_connection_life` by which each connection's life varies at random, "
+        "so that connections opened together do not end together.",
+    )
+    idle_connection_timeout: float = option(
+        300.0,
+        unit="s",
+        minimum=1,
+        maximum=DAY,
+        description="A database connection without activity for this long counts as idle and may be closed.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TargetConfig:
+    """`[[target_group.targets]]`: one database server."""
+
+    host: str = option(
+        reloadable=False, example="db.example.com", description="Host name or address of the database."
+    )
+    port: int = option(
+        3306, minimum=1, maximum=65_535, reloadable=False, description="TCP port of the database."
+    )
+    tls: str = option(
+        "preferred",
+        choices=("off", "preferred", "required", "verify-ca", "verify-identity"),
+        description="TLS to the database: never, when it offers TLS, always, "
+        "always with a certificate check, or always with a check of certificate and host name.",
+    )
+    tls_ca: str = option(
+        "",
+        is_path=True,
+        description="PEM file with the certificate authorities to trust. Empty trusts the system's.",
+    )
+    connect_timeout: float = option(
+        5.0,
+        unit="s",
+        minimum=0.1,
+        maximum=60,
+        description="A connection attempt to the database that takes longer than this has failed.",
+    )
+    probe_interval: float = option(
+        5.0,
+        unit="s",
+        minimum=0.1,
+        maximum=300,
+        description="Time between two health probes of the database.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TargetGroupConfig:
+    """`[target_group]`."""
+
+    name: str = option(
+        "default",
+        choices=("default",),
+        reloadable=False,
+        rds_name="TargetGroupName",
+        description="The target group's name; as in RDS there is only `default`.",
+    )
+    connection_pool_config: ConnectionPoolConfig = table(
+        ConnectionPoolConfig, "The pool of database connections.", rds_name="ConnectionPoolConfig"
+    )
+    targets: tuple[TargetConfig, ...] = tables(
+        TargetConfig,
+        "The databases of the group; for now exactly one.",
+        minimum=1,
+        maximum=1,
+        reloadable=False,
+    )

@@ -1,0 +1,1 @@
+"""A private database, a sample schema and the demo that make run starts."""

@@ -1,0 +1,72 @@
+"""Starting programs that must not outlive us, and finding ports for them."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+__all__ = ["LOOPBACK", "die_with_parent", "end_session", "free_port", "is_port_free"]
+
+LOOPBACK = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
+SESSION_END_LIMIT = 5.0
+"""Seconds that killed processes may take to disappear."""
+POLL_INTERVAL = 0.01
+
+# Loaded before any fork: between fork and exec only a ready function may be called.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> Callable[[], None]:
+    """Return a `preexec_fn` that has the kernel kill the child when the thread that forks it is gone.
+
+    A later change of user clears the request: let `Popen` change it, which does so before `preexec_fn`.
+    Other systems than Linux have no such request; there a child survives a parent that was killed hard.
+    """
+    parent = os.getpid()
+
+    def ask_kernel() -> None:
+        if _LIBC is None:
+            return
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # A parent that died before the request was made is never reported.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_kernel
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session and the descendants in it; return when they are gone."""
+    deadline = time.monotonic() + SESSION_END_LIMIT
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    with suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(POLL_INTERVAL)
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """Return a TCP port of `host` that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_port_free(port: int, host: str = LOOPBACK) -> bool:
+    """Say whether a server could listen on the TCP port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

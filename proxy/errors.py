@@ -1,0 +1,113 @@
+"""The proxy's own errors as MySQL clients see them (AWS's guide, "Troubleshooting for RDS Proxy").
+
+Texts are RDS Proxy's, word for word, where it has one; others name the proxy, so that nobody looks for them
+in the database.
+"""
+
+import attrs
+
+__all__ = [
+    "ClientError",
+    "access_denied",
+    "borrow_timeout",
+    "connection_lost",
+    "diagnostics_gone",
+    "internal_error",
+    "malformed",
+    "packet_too_large",
+    "queue_full",
+    "refused_command",
+    "shutting_down",
+    "tls_required",
+    "too_many_clients",
+    "unknown_command",
+    "wrong_sequence",
+]
+
+
+@attrs.frozen
+class ClientError(Exception):
+    """An error for one client: its MySQL error number, SQL state and text."""
+
+    errno: int
+    sqlstate: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.errno} ({self.sqlstate}): {self.message}"
+
+
+def access_denied(username: str, *, using_password: bool) -> ClientError:
+    """Wrong password, unknown user: never which of them."""
+    using = "YES" if using_password else "NO"
+    return ClientError(1045, "28000", f"Access denied for user '{username}'@'%' (using password: {using})")
+
+
+def borrow_timeout() -> ClientError:
+    """connection_borrow_timeout is over."""
+    return ClientError(9501, "HY000", "Timed-out waiting to acquire database connection")
+
+
+def queue_full() -> ClientError:
+    """Load beyond the borrow queue's length is shed."""
+    return ClientError(9501, "HY000", "rds-proxy: the queue for database connections is full")
+
+
+def too_many_clients(limit: int) -> ClientError:
+    """max_client_connections is reached."""
+    return ClientError(1040, "HY000", f"Number simultaneous connections exceeded ({limit})")
+
+
+def tls_required() -> ClientError:
+    """require_tls, and the client did not ask for TLS."""
+    return ClientError(3159, "HY000", "This RDS Proxy requires TLS connections.")
+
+
+def internal_error() -> ClientError:
+    """A fault of the proxy; the log has it."""
+    return ClientError(1105, "HY000", "Unknown error")
+
+
+def connection_lost(lost: str) -> ClientError:
+    """The database connection went away; ``lost`` says what the session lost with it."""
+    return ClientError(2013, "HY000", f"Lost connection to MySQL server during query (rds-proxy: {lost})")
+
+
+def diagnostics_gone(what: str) -> ClientError:
+    """A statement reads what another statement left on a connection that has served someone else since."""
+    return ClientError(
+        1105,
+        "HY000",
+        f"rds-proxy: {what} of the previous statement is no longer available, its database connection has been"
+        " reused; ask within the same transaction",
+    )
+
+
+def wrong_sequence() -> ClientError:
+    """The client's packets are out of order."""
+    return ClientError(1156, "08S01", "Got packets out of order")
+
+
+def packet_too_large() -> ClientError:
+    """A statement beyond max_statement_size, or a log-in packet beyond its limit."""
+    return ClientError(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes")
+
+
+def malformed(problem: str) -> ClientError:
+    """The client broke the protocol."""
+    return ClientError(1835, "HY000", f"Malformed communication packet (rds-proxy: {problem})")
+
+
+def unknown_command() -> ClientError:
+    """A command byte nobody knows."""
+    return ClientError(1047, "08S01", "Unknown command")
+
+
+def refused_command(why: str) -> ClientError:
+    """A command with no place behind a proxy."""
+    return ClientError(1235, "42000", why)
+
+
+def shutting_down() -> ClientError:
+    """The proxy drains."""
+    return ClientError(1053, "08S01", "Server shutdown in progress")

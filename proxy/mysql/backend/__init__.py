@@ -1,0 +1,1 @@
+"""The target-facing side: the proxy speaks as a MySQL client."""

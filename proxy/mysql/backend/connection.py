@@ -1,0 +1,209 @@
+"""One connection to a target: log-in, the proxy's own commands, and lending it to a session.
+
+While a session has it, whatever arrives goes to that session unread. Otherwise packets answer the proxy's
+own commands; a packet nobody asked for (a server that shuts down says so) ends the connection.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
+
+from twisted.internet import defer, error
+from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ...pool.reasons import CloseReason
+from ..exchange import Exchange
+from ..session.settings import FRESH, Settings
+from ..session.value import SessionValue
+from ..wire.commands import Command
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import frame
+from .errors import ConnectFailed
+from .tls import certificate_problem
+
+__all__ = ["BackendConnection", "Borrower", "MAX_OWN_RESPONSE"]
+
+#: The longest packet of a response to one of the proxy's own commands, in bytes.
+MAX_OWN_RESPONSE = 1 << 20
+
+#: Seconds to wait for the target to close a connection after COM_QUIT before it is cut.
+CLOSE_TIMEOUT = 2.0
+
+
+class Borrower(Protocol):
+    """What a connection tells the session that has it."""
+
+    def backend_data(self, data: bytes) -> None:
+        """A chunk of a response arrived."""
+
+    def backend_lost(self, reason: str) -> None:
+        """The connection is gone."""
+
+    def backend_full(self) -> None:
+        """The target reads slower than the client writes."""
+
+    def backend_drained(self) -> None:
+        """The target has read what was written."""
+
+
+@implementer(IPushProducer)
+class BackendConnection(TwistedProtocol):
+    """A connection to a target; ``key`` and ``settings`` are what the pool matches on."""
+
+    log = Logger()
+    transport: Any
+
+    def __init__(self, key: Hashable, number: int, clock: Any) -> None:
+        self.key = key
+        #: The proxy's own number for log lines.
+        self.number = number
+        self.settings: Settings = FRESH
+        #: What init_query set on the fresh connection.
+        self.baseline: Mapping[str, str] = {}
+        #: The target's id of this connection.
+        self.thread_id = 0
+        #: As in the target's greeting.
+        self.server_version = ""
+        #: Status flags of the last response seen here.
+        self.status = 0
+        #: Whether the target's session trackers report what statements change.
+        self.tracked = True
+        #: Counts how often the connection was lent: the same number means that nobody else used it since.
+        self.serial = 0
+        #: False while a replay of variables is under way or has failed: nobody knows what is in effect.
+        self.is_clean = True
+        #: The session whose LAST_INSERT_ID() is only known here.
+        self.insert_id_of: SessionValue | None = None
+        #: The session that left user variables here under EXCLUDE_VARIABLE_SETS.
+        self.user_variables_of: SessionValue | None = None
+        self.borrower: Borrower | None = None
+        self.lost: str | None = None
+        self._clock = clock
+        self._exchange = Exchange(MAX_OWN_RESPONSE, lambda: self.abort("timed out"))
+        self._closing: Any = None
+        self._ended = False
+        self._on_lost: list[Callable[[BackendConnection], None]] = []
+
+    # Lending
+
+    def lend(self, borrower: Borrower) -> None:
+        """From now on everything that arrives goes to ``borrower``."""
+        self.serial += 1
+        self.borrower = borrower
+
+    def take_back(self) -> None:
+        """The session is done with it."""
+        self.borrower = None
+        self.transport.resumeProducing()
+
+    def can_become(self, wanted: object) -> bool:
+        """Whether replaying a difference leads to ``wanted``: a selected schema cannot be deselected."""
+        return isinstance(wanted, Settings) and bool(wanted.schema or not self.settings.schema)
+
+    def when_lost(self, callback: Callable[["BackendConnection"], None]) -> None:
+        """Call back once the target no longer has this connection."""
+        if self._ended:
+            callback(self)
+        else:
+            self._on_lost.append(callback)
+
+    # Bytes
+
+    def dataReceived(self, data: bytes) -> None:
+        """A chunk from the target."""
+        borrower = self.borrower
+        if borrower is not None:
+            borrower.backend_data(data)
+            return
+        try:
+            if not self._exchange.feed(data):
+                self.abort("the target sent a packet nobody asked for")
+        except MalformedPacket as problem:
+            self.abort(str(problem))
+
+    @property
+    def reply_sequence(self) -> int:
+        """The sequence id with which to answer the packet read last."""
+        return self._exchange.reply_sequence
+
+    def idle(self) -> None:
+        """The proxy's own exchange is over: from now on a packet nobody asked for is an error."""
+        self._exchange.expected = False
+
+    def send(self, payload: bytes, sequence: int = 0) -> None:
+        """Send one of the proxy's own packets."""
+        self._exchange.expected = True
+        self.transport.write(frame(payload, sequence))
+
+    def next_payload(self) -> defer.Deferred[bytes]:
+        """The next packet of an answer to the proxy itself; fails with ConnectFailed when there is none."""
+        return self._exchange.next()
+
+    def connectionMade(self) -> None:
+        """Low latency matters more than full segments; dead peers must be noticed."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+
+    def connection_ready(self) -> None:
+        """Logged in: watch how fast the target reads."""
+        self.transport.registerProducer(self, True)
+
+    # Flow control (IPushProducer towards the target's transport)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        if self.borrower is not None:
+            self.borrower.backend_full()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        if self.borrower is not None:
+            self.borrower.backend_drained()
+
+    def stopProducing(self) -> None:
+        """The transport is closing; connectionLost follows."""
+
+    # The end
+
+    def close(self, reason: CloseReason) -> None:
+        """Say goodbye and let the target close, so that it has counted the connection out."""
+        self.log.debug("closing connection {number} to the target: {reason}", number=self.number, reason=reason.value)
+        if self._ended or self._closing is not None:
+            return
+        if reason in (CloseReason.UNCLEAN, CloseReason.LOST):
+            self.abort("closed unclean")
+            return
+        self.send(bytes((Command.QUIT,)))
+        self._closing = self._clock.callLater(CLOSE_TIMEOUT, self.transport.abortConnection)
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection."""
+        if self.lost is None:
+            self.lost = reason
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The target or the network closed it, or we did."""
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        if self.lost is None:
+            closed = reason.check(error.ConnectionDone) is not None
+            self.lost = "connection closed" if closed else certificate_problem(reason.value)
+        self._ended = True
+        self._exchange.fail(ConnectFailed(self.lost))
+        borrower, self.borrower = self.borrower, None
+        if borrower is not None:
+            borrower.backend_lost(self.lost)
+        callbacks, self._on_lost = self._on_lost, []
+        for callback in callbacks:
+            callback(self)
+
+    @property
+    def peer(self) -> IAddress:
+        """Where the target is."""
+        return self.transport.getPeer()  # type: ignore[no-any-return]

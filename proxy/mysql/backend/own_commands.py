@@ -1,0 +1,146 @@
+"""The proxy's own commands on a connection that no session has: set-up, replay, reset, questions."""
+
+from collections.abc import Generator
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from ..session.settings import FRESH, Settings, assignments
+from ..wire.commands import Command
+from ..wire.datatypes import MalformedPacket, Reader
+from ..wire.results import EOF, ERR, OK, ErrorPacket, OkPacket, SessionChanges, decode_session_changes
+from ..wire.status import Status
+from .connection import BackendConnection
+from .errors import TargetError
+
+__all__ = ["Answer", "become", "command", "query", "reset", "set_up"]
+
+_TRACKERS = (
+    "SET @@session.session_track_system_variables='*',@@session.session_track_schema=ON,"
+    "@@session.session_track_state_change=ON,@@session.session_track_transaction_info='CHARACTERISTICS'"
+)
+_NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
+_NAMES_VALUES = (
+    ("character_set_client", "utf8mb4"),
+    ("character_set_results", "utf8mb4"),
+    ("collation_connection", "utf8mb4_general_ci"),
+)
+
+#: Errors with which a server refuses the trackers: it does not have them, or not for this user.
+_TRACKERS_REFUSED = frozenset({1193, 1227, 1231, 3667})
+
+
+@attrs.frozen
+class Answer:
+    """Result of a command of the proxy: the last OK packet, all session changes, the rows of text."""
+
+    ok: OkPacket
+    changes: tuple[SessionChanges, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
+@inlineCallbacks
+def command(connection: BackendConnection, payload: bytes) -> Generator[Deferred[bytes], bytes, Answer]:
+    """Run a command; raises TargetError, ConnectFailed or MalformedPacket."""
+    changes: list[SessionChanges] = []
+    rows: list[tuple[str | None, ...]] = []
+    connection.send(payload)
+    while True:
+        first = yield connection.next_payload()
+        if first[:1] not in (bytes((OK,)), bytes((ERR,)), bytes((EOF,))):
+            for _ in range(Reader(first).lenenc_int()):
+                yield connection.next_payload()
+            while True:
+                first = yield connection.next_payload()
+                if first[:1] in (bytes((EOF,)), bytes((ERR,))):
+                    break
+                rows.append(_text_row(first))
+        ok = _closing(first)
+        changes.append(decode_session_changes(ok.session))
+        connection.status = int(ok.status)
+        if not ok.status & Status.MORE_RESULTS_EXISTS:
+            connection.idle()
+            return Answer(ok, tuple(changes), tuple(rows))
+
+
+def _closing(payload: bytes) -> OkPacket:
+    if payload[:1] == bytes((ERR,)):
+        raise TargetError(ErrorPacket.decode(payload))
+    if payload[:1] == bytes((EOF,)) and len(payload) == 5:
+        return OkPacket(warnings=int.from_bytes(payload[1:3], "little"), status=Status(int.from_bytes(payload[3:5], "little")))
+    return OkPacket.decode(payload)
+
+
+def _text_row(payload: bytes) -> tuple[str | None, ...]:
+    reader = Reader(payload)
+    row: list[str | None] = []
+    while reader.remaining:
+        if payload[reader.position] == 0xFB:
+            reader.take(1)
+            row.append(None)
+        else:
+            row.append(reader.lenenc_bytes().decode("utf-8", "replace"))
+    return tuple(row)
+
+
+def query(connection: BackendConnection, sql: str) -> Deferred[Answer]:
+    """Run a statement of the proxy."""
+    return command(connection, bytes((Command.QUERY,)) + sql.encode("utf-8", "surrogateescape"))
+
+
+@inlineCallbacks
+def set_up(connection: BackendConnection, init_query: str) -> Generator[Deferred[Answer], Answer, None]:
+    """Bring a fresh or reset connection to the state every connection starts in."""
+    try:
+        yield query(connection, _TRACKERS)
+    except TargetError as refusal:
+        if refusal.packet.errno not in _TRACKERS_REFUSED:
+            raise
+        connection.tracked = False
+    baseline: dict[str, str] = {}
+    for statement in _statements(init_query):
+        answer = yield query(connection, statement)
+        for changes in answer.changes:
+            baseline.update(changes.variables)
+    # Last, because the character set is the client's own choice and always part of a session's settings.
+    yield query(connection, _NAMES)
+    connection.baseline = baseline
+    connection.settings = FRESH.changed(schema=connection.settings.schema, variables=_NAMES_VALUES)
+
+
+def _statements(init_query: str) -> list[str]:
+    """The statements of an init query; as in RDS they are separated by semicolons."""
+    return [statement.strip() for statement in init_query.split(";") if statement.strip()]
+
+
+@inlineCallbacks
+def reset(connection: BackendConnection, init_query: str) -> Generator[Deferred[Any], Any, None]:
+    """Drop everything a session left behind: COM_RESET_CONNECTION, then set up anew."""
+    yield command(connection, bytes((Command.RESET_CONNECTION,)))
+    connection.settings = FRESH.changed(schema=connection.settings.schema)
+    yield set_up(connection, init_query)
+
+
+@inlineCallbacks
+def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferred[Answer], Answer, None]:
+    """Replay the difference between the connection's settings and a session's; raises TargetError.
+
+    After an error in the schema the connection is as it was; after one in a variable it is not ``is_clean``.
+    """
+    current = connection.settings
+    if wanted.schema != current.schema:
+        yield command(connection, bytes((Command.INIT_DB,)) + wanted.schema.encode("utf-8", "surrogateescape"))
+        connection.settings = current = current.changed(schema=wanted.schema)
+    if wanted.multi_statements != current.multi_statements:
+        option = 0 if wanted.multi_statements else 1
+        yield command(connection, bytes((Command.SET_OPTION,)) + option.to_bytes(2, "little"))
+        connection.settings = current = current.changed(multi_statements=wanted.multi_statements)
+    sql = assignments(current, wanted, connection.baseline)
+    if sql:
+        connection.is_clean = False
+        yield query(connection, sql)
+        connection.is_clean = True
+    connection.settings = wanted
+
+

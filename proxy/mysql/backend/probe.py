@@ -1,0 +1,77 @@
+"""Asks a target, over a connection of its own, what the proxy must know about it."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from ...pool.reasons import CloseReason
+from ..wire.status import Status
+from .connection import BackendConnection
+from .connector import BackendConnector
+from .errors import UnfitTarget
+from .own_commands import query
+
+__all__ = ["Probe", "ProbeResult"]
+
+_FACTS = "SELECT @@max_connections, @@version"
+#: A log-in packet has one byte for the collation.
+_COLLATIONS = "SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID <= 255"
+
+
+@attrs.frozen
+class ProbeResult:
+    """One answer of a target."""
+
+    max_connections: int
+    version: str
+    is_mariadb: bool
+    fresh_status: int
+    collations: dict[int, tuple[str, str]]
+
+
+class Probe:
+    """Keeps one connection to the target, apart from the pool."""
+
+    def __init__(self, connector: BackendConnector, username: Callable[[], str | None]) -> None:
+        """``username`` names a user whose secret is known, or None when there is none."""
+        self._connector = connector
+        self._username = username
+        self._connection: BackendConnection | None = None
+        self._collations: dict[int, tuple[str, str]] = {}
+        self._fresh_status = int(Status.AUTOCOMMIT)
+
+    @inlineCallbacks
+    def ask(self) -> Generator[Deferred[Any], Any, ProbeResult]:
+        """Ask anew; fails with TargetError, UnfitTarget or ConnectFailed."""
+        connection = yield self._connected()
+        try:
+            answer = yield self._connector.limited(query(connection, _FACTS))
+        except BaseException:
+            connection.abort("probe failed")
+            raise
+        maximum, version = answer.rows[0]
+        # What SELECT @@version shows and what a MariaDB server greets with differ in a prefix.
+        greeting = connection.server_version
+        return ProbeResult(int(maximum), greeting or version, "MariaDB" in version, self._fresh_status, self._collations)
+
+    @inlineCallbacks
+    def _connected(self) -> Generator[Deferred[Any], Any, BackendConnection]:
+        if self._connection is not None and self._connection.lost is None:
+            return self._connection
+        username = self._username()
+        if username is None:
+            raise UnfitTarget("Proxy does not have any registered credentials")
+        connection: BackendConnection = yield self._connector.open_plain(username)
+        self._fresh_status = connection.status
+        answer = yield self._connector.limited(query(connection, _COLLATIONS))
+        self._collations = {int(number): (name, charset) for number, name, charset in answer.rows if charset}
+        self._connection = connection
+        return connection
+
+    def stop(self) -> None:
+        """Say goodbye."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(CloseReason.DRAINED)

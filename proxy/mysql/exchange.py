@@ -1,0 +1,62 @@
+"""Whole packets one at a time, for code that waits for the other side's answer: log-ins, own commands."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from .wire.framing import PacketReader
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Turns chunks into payloads of at most ``limit`` bytes that are awaited with ``next``."""
+
+    def __init__(self, limit: int, cancel: Callable[[], None]) -> None:
+        """``cancel`` is called when somebody stops waiting."""
+        self._reader = PacketReader(limit)
+        self._cancel = cancel
+        self._payloads: list[bytes] = []
+        self._waiting: Deferred[bytes] | None = None
+        self._failure: BaseException | None = None
+        #: Whether an answer is awaited; a packet at another time is the other side's mistake.
+        self.expected = True
+
+    @property
+    def reply_sequence(self) -> int:
+        """The sequence id with which to answer the packet read last."""
+        return (self._reader.sequence + 1) & 0xFF
+
+    def feed(self, data: bytes) -> bool:
+        """Take a chunk; False if it holds a packet nobody asked for. Raises PacketTooLarge."""
+        self._reader.feed(data)
+        while (payload := next(self._reader.payloads(), None)) is not None:
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None:
+                waiting.callback(payload)
+            elif self.expected:
+                self._payloads.append(payload)
+            else:
+                return False
+        return True
+
+    def next(self) -> Deferred[bytes]:
+        """The next payload."""
+        if self._payloads:
+            return succeed(self._payloads.pop(0))
+        if self._failure is not None:
+            return fail(self._failure)
+        self._waiting = Deferred(lambda _: self._cancel())
+        return self._waiting
+
+    def fail(self, problem: BaseException) -> None:
+        """No more payloads will come."""
+        self._failure = problem
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.errback(Failure(problem))
+
+    def rest(self) -> bytes:
+        """Take out what is not part of a payload yet."""
+        return self._reader.rest()

@@ -1,0 +1,1 @@
+"""The client-facing side: the proxy speaks as a MySQL server."""

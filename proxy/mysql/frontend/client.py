@@ -1,0 +1,248 @@
+"""The protocol that faces a client: its socket, TLS, flow control, and the two phases on it."""
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ...errors import ClientError, malformed, packet_too_large, shutting_down, too_many_clients
+from ..exchange import Exchange
+from ..wire.capabilities import Capability
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import PacketTooLarge, frame
+from ..wire.results import EOF, OK, ErrorPacket, OkPacket
+from ..wire.status import Status
+from .command_phase import CommandPhase
+from .connection_phase import ClientGone, LoggedIn, change_user, log_in
+from .context import EndpointContext
+from .registry import ClientRegistry
+from .visible import error_packet, visible_error
+
+__all__ = ["MAX_LOGIN_PACKET", "ClientConnection"]
+
+#: The longest packet a client may send before it is authenticated, in bytes.
+MAX_LOGIN_PACKET = 128 * 1024
+
+
+@implementer(IPushProducer)
+class ClientConnection(Protocol):
+    """One client, from accept to close; a ClientChannel for its command phase."""
+
+    log = Logger()
+    transport: Any
+
+    def __init__(self, context: EndpointContext, registry: ClientRegistry, number: int) -> None:
+        self.number = number
+        self.full = False
+        self.secure = False
+        self.commands: CommandPhase | None = None
+        #: When the client connected, on the reactor's clock.
+        self.since = context.clock.seconds()
+        self._context = context
+        self._registry = registry
+        self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
+        self._capabilities = Capability(0)
+        self._paused_for: set[str] = set()
+        self._timer: Any = None
+        self._admitted = False
+
+    # The connection phase
+
+    def connectionMade(self) -> None:
+        """Greet, unless there are too many clients."""
+        peer = self.transport.getPeer()
+        if hasattr(self.transport, "setTcpNoDelay"):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+        self._admitted = self._registry.admit(self)
+        if not self._admitted:
+            self._reject(too_many_clients(self._context.options.max_client_connections))
+            return
+        self.log.debug("[clientConnection={client}] A new client connected from {peer}.", client=self.number, peer=peer)
+        self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
+        log_in(self, self._context).addCallbacks(self._logged_in, self._not_logged_in)
+
+    def _reject(self, refusal: ClientError) -> None:
+        """An error instead of a greeting: without the SQL state, which the client cannot expect yet."""
+        packet = bytes((0xFF,)) + refusal.errno.to_bytes(2, "little") + refusal.message.encode()
+        self.transport.write(frame(packet, 0))
+        self.close()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self.log.info("[clientConnection={client}] no log-in within handshake_timeout", client=self.number)
+        self.abort()
+
+    def start_tls(self, factory: Any) -> None:
+        """The client asked for TLS. What it sent behind its request already belongs to the TLS handshake."""
+        rest = self._exchange.rest()
+        raw = self.transport
+        raw.startTLS(factory)
+        self.secure = True
+        if rest:
+            raw.protocol.dataReceived(rest)
+
+    def next_payload(self) -> Any:
+        """The client's next packet."""
+        return self._exchange.next()
+
+    def send(self, payload: bytes) -> None:
+        """Answer the packet read last."""
+        self.transport.write(frame(payload, self._exchange.reply_sequence))
+
+    def greet(self, payload: bytes) -> None:
+        """Send the first packet."""
+        self.transport.write(frame(payload, 0))
+
+    def _logged_in(self, login: LoggedIn) -> None:
+        self._stop_timer()
+        self._capabilities = login.capabilities
+        self._registry.authenticated(self)
+        self.transport.registerProducer(self, True)
+        self.commands = CommandPhase(
+            self, self._context, login.key, login.value, login.capabilities, login.program
+        )
+        self.send(OkPacket(status=Status(login.value.status)).encode())
+        self._exchange.expected = False
+        rest = self._exchange.rest()
+        if rest:
+            self.commands.data(rest)
+
+    def _not_logged_in(self, failure: Failure) -> None:
+        self._stop_timer()
+        problem = failure.value
+        if isinstance(problem, ClientGone):
+            return
+        if isinstance(problem, PacketTooLarge):
+            shown = packet_too_large()
+        elif isinstance(problem, MalformedPacket):
+            shown = malformed(str(problem))
+        else:
+            shown = visible_error(problem)
+        self.log.info(
+            "[clientConnection={client}] log-in failed: {problem}", client=self.number, problem=shown
+        )
+        self._registry.refused(self)
+        self.send(error_packet(shown))
+        self.close()
+
+    def change_user(self, payload: bytes) -> None:
+        """COM_CHANGE_USER: the session starts over, authenticated anew."""
+        assert self.commands is not None
+        self.commands.suspend()
+        self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
+        self.commands = None
+        self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
+        again = change_user(self, self._context, payload, self._capabilities)
+        again.addCallbacks(self._changed_user, self._not_logged_in)
+
+    def _changed_user(self, login: LoggedIn) -> None:
+        self.transport.unregisterProducer()
+        self._logged_in(login)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    # Bytes
+
+    def dataReceived(self, data: bytes) -> None:
+        """A chunk from the client."""
+        commands = self.commands
+        if commands is not None:
+            commands.data(data)
+            return
+        try:
+            self._exchange.feed(data)
+        except MalformedPacket as problem:
+            self._exchange.fail(problem)
+
+    def write(self, data: bytes) -> None:
+        """Pass on bytes of a response."""
+        self.transport.write(data)
+
+    def send_ok(self, status: int, sequence: int) -> None:
+        """Answer a command with OK."""
+        self.transport.write(frame(OkPacket(status=Status(status)).encode(), sequence))
+
+    def send_eof(self, status: int, sequence: int) -> None:
+        """Answer a command with EOF, or with OK where the client has no EOF packets."""
+        if self._capabilities & Capability.DEPRECATE_EOF:
+            self.transport.write(frame(OkPacket(status=Status(status), header=EOF).encode(), sequence))
+        else:
+            self.transport.write(frame(bytes((EOF, 0, 0)) + status.to_bytes(2, "little"), sequence))
+
+    def send_error(self, refusal: ClientError, sequence: int) -> None:
+        """Answer a command with an error of the proxy."""
+        self.log.info("[clientConnection={client}] error: {error}", client=self.number, error=refusal)
+        self.transport.write(frame(error_packet(refusal), sequence))
+
+    # Flow control
+
+    def pause(self, why: str) -> None:
+        """Stop reading from the client."""
+        if not self._paused_for:
+            self.transport.pauseProducing()
+        self._paused_for.add(why)
+
+    def resume(self, why: str) -> None:
+        """Read again, unless there is another reason not to."""
+        if self._paused_for:
+            self._paused_for.discard(why)
+            if not self._paused_for:
+                self.transport.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        """The client reads too slowly: so must we from the database."""
+        self.full = True
+        if self.commands is not None and self.commands.tenancy.connection is not None:
+            self.commands.tenancy.connection.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The client has read what there was."""
+        self.full = False
+        if self.commands is not None and self.commands.tenancy.connection is not None:
+            self.commands.tenancy.connection.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """connectionLost follows."""
+
+    # The end
+
+    def close(self) -> None:
+        """Close once everything written is sent, or the client has had its time to read it."""
+        self.transport.loseConnection()
+        if self._timer is None:
+            self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self.abort)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def drain(self) -> None:
+        """Close when nothing is in progress."""
+        if self.commands is None:
+            self.close()
+        else:
+            self.commands.drain()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client is gone, or we let it go."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if reason.check(SSL.Error):
+            self.log.info("[clientConnection={client}] TLS failed: {problem}", client=self.number, problem=reason.value)
+        self._exchange.fail(ClientGone())
+        if self.commands is not None:
+            self.commands.client_lost()
+        if self._admitted:
+            self._registry.gone(self)
+        why = "connection closed" if reason.check(error.ConnectionDone) else reason.getErrorMessage()
+        self.log.debug("[clientConnection={client}] The client connection closed. Reason: {why}", client=self.number, why=why)

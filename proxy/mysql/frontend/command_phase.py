@@ -1,0 +1,471 @@
+"""The command phase of one client: a command in, a connection borrowed, its response passed on.
+
+Theory of operation. ``_Stage`` says what the session waits for::
+
+    IDLE      the next command            BUSY    a connection, or a replay on it
+    RUNNING   the rest of a response      FILE    the client's LOCAL INFILE packets
+    REFUSING  the rest of a long command that is answered with an error
+    CLOSED    nothing any more
+
+A connection is borrowed at the first statement and returned at the end of a response after which the session
+value has no tie to it. A statement whose verdict is PLAIN, on an idle connection that has the session's
+settings, goes from socket to socket without a Deferred.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.logger import Logger
+
+from ...errors import (
+    ClientError,
+    connection_lost,
+    malformed,
+    packet_too_large,
+    refused_command,
+    unknown_command,
+    wrong_sequence,
+)
+from ..backend.connection import BackendConnection
+from ..session.digest import digest
+from ..session.pins import PinReason
+from ..session.screen import LONGEST_TRIGGER, Dialect, dialect_of
+from ..session.value import SessionValue, Tie
+from ..session.verdict import PLAIN, Verdict
+from ..wire.capabilities import Capability
+from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import HEADER, PacketTooLarge
+from ..wire.intake import CommandIntake, OutOfOrder
+from ..wire.scanner import ResponseScanner
+from ..wire.status import Status
+from .channel import ClientChannel
+from .context import EndpointContext
+from .local_commands import LOCAL_COMMANDS
+from .statements import (
+    LARGE,
+    NAMES_ONLY,
+    may_return_insert_id,
+    remember_collation,
+    verdict_of_piece,
+    with_known_collation,
+)
+from .tenancy import Tenancy
+
+__all__ = ["CommandPhase"]
+
+_QUERY = int(Command.QUERY)
+_NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
+
+
+class _Stage(enum.Enum):
+    IDLE = "idle"
+    BUSY = "busy"
+    RUNNING = "running"
+    FILE = "file"
+    REFUSING = "refusing"
+    CLOSED = "closed"
+
+
+class CommandPhase:
+    """One client after its log-in; borrows on its behalf."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        channel: ClientChannel,
+        context: EndpointContext,
+        key: Any,
+        value: SessionValue,
+        capabilities: Capability,
+        program: str,
+    ) -> None:
+        self.channel = channel
+        self.value = value
+        #: When the last command came, on the reactor's clock.
+        self.last_active = context.clock.seconds()
+        self.tenancy = Tenancy(context, key, value, self, program, channel.number)
+        self._context = context
+        self._seconds: Callable[[], float] = context.clock.seconds
+        self._intake = CommandIntake(context.options.max_statement_size)
+        self._scanner = ResponseScanner(
+            deprecate_eof=bool(capabilities & Capability.DEPRECATE_EOF),
+            session_track=bool(capabilities & Capability.SESSION_TRACK),
+        )
+        self._stage = _Stage.IDLE
+        self._draining = False
+        self.said_goodbye = False
+        self._packet = b""
+        self._kind = ResponseKind.NONE
+        self._verdict = PLAIN
+        #: The end of the piece of a long statement that was sent last.
+        self._overlap = b""
+        self._refusal: ClientError | None = None
+        #: What the session lost with its connection while the client was silent.
+        self._loss: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """No command is in progress."""
+        return self._stage is _Stage.IDLE
+
+    # What the client sends
+
+    def data(self, data: bytes) -> None:
+        """A chunk from the client."""
+        self._intake.feed(data)
+        if self._stage is _Stage.IDLE:
+            self._next()
+        elif self._stage is not _Stage.CLOSED:
+            self._continue_command()
+
+    def _next(self) -> None:
+        """Begin the commands that are there, until one has to wait."""
+        while self._stage is _Stage.IDLE:
+            try:
+                packet = self._intake.take()
+            except MalformedPacket as problem:
+                self._broken(problem)
+                return
+            if packet is None:
+                self.channel.resume("pipeline")
+                if self._draining and self.tenancy.connection is None:
+                    self.channel.close()
+                return
+            self._begin(packet)
+
+    def _begin(self, packet: bytes) -> None:
+        self.last_active = self._seconds()
+        code = packet[HEADER]
+        self._packet = packet
+        if self._loss is not None and code != Command.QUIT:
+            lost, self._loss = self._loss, None
+            self.refuse(connection_lost(lost))
+        elif code == _QUERY:
+            self.run(ResponseKind.RESULT, self._screened(packet))
+        elif code in LOCAL_COMMANDS:
+            LOCAL_COMMANDS[Command(code)](self, packet)
+        elif code in RESPONSES:
+            self.run(RESPONSES[code], self._verdict_of(code, packet))
+        elif code in REFUSED:
+            self.refuse(refused_command(REFUSED[code]))
+        else:
+            self.refuse(unknown_command())
+
+    def _screened(self, packet: bytes) -> Verdict:
+        text = packet[HEADER + 1 :]
+        if self._intake.uploading:
+            self._overlap = text[-LONGEST_TRIGGER:]
+            return verdict_of_piece(text, LARGE)
+        return self._context.screen.verdict(text, self._dialect())
+
+    def _verdict_of(self, code: int, packet: bytes) -> Verdict:
+        if code == Command.INIT_DB:
+            return NAMES_ONLY
+        if code == Command.STMT_PREPARE:
+            return self._screened(packet)
+        if code == Command.STMT_EXECUTE:
+            return self.value.statements.get(int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little"), PLAIN)
+        return PLAIN
+
+    def _dialect(self) -> Dialect:
+        variables = self.value.settings.variables
+        return dialect_of(
+            variables.get("character_set_client", ""),
+            bool(self.value.status & _NO_BACKSLASH_ESCAPES),
+        )
+
+    def _broken(self, problem: MalformedPacket) -> None:
+        """The client does not follow the protocol: tell it, and let go."""
+        if isinstance(problem, OutOfOrder):
+            error = wrong_sequence()
+        elif isinstance(problem, PacketTooLarge):
+            error = packet_too_large()
+        else:
+            error = malformed(str(problem))
+        self.log.info(
+            "[clientConnection={client}] the client broke the protocol: {problem}",
+            client=self.channel.number,
+            problem=problem,
+        )
+        self.channel.send_error(error, self._intake.sequence)
+        self.channel.close()
+
+    # Running a command on a connection
+
+    def run(self, kind: ResponseKind, verdict: Verdict = PLAIN) -> None:
+        """Send the present command on a connection, borrowed if need be."""
+        self._kind = kind
+        self._verdict = verdict
+        self._stage = _Stage.BUSY
+        self.tenancy.acquire(verdict.reads, self._send, self.refuse)
+
+    def _send(self, connection: BackendConnection) -> None:
+        self._scanner.begin(self._kind)
+        self._stage = _Stage.RUNNING
+        if self.channel.full:
+            connection.transport.pauseProducing()
+        connection.transport.write(self._packet)
+        if self._intake.uploading:
+            self._continue_command()
+        elif self._kind is ResponseKind.NONE:
+            self._ended()
+
+    def _continue_command(self) -> None:
+        """More of a command whose beginning was sent or refused, or of a file; or the next one, early."""
+        try:
+            if self._intake.uploading:
+                if self._stage is _Stage.RUNNING:
+                    self._upload()
+                elif self._stage is _Stage.FILE:
+                    self._upload_file()
+                elif self._stage is _Stage.REFUSING:
+                    self._swallow()
+        except MalformedPacket as problem:
+            self._broken(problem)
+            return
+        if self._intake.buffered > self._context.options.client_buffer_size:
+            self.channel.pause("pipeline")
+        else:
+            self.channel.resume("pipeline")
+
+    def _upload(self) -> None:
+        connection = self.tenancy.connection
+        assert connection is not None
+        piece = self._intake.upload()
+        self._verdict = verdict_of_piece(self._overlap + piece, self._verdict)
+        self._overlap = piece[-LONGEST_TRIGGER:]
+        connection.transport.write(piece)
+        if not self._intake.uploading and self._kind is ResponseKind.NONE:
+            self._ended()
+
+    def _upload_file(self) -> None:
+        connection = self.tenancy.connection
+        assert connection is not None
+        connection.transport.write(self._intake.upload_file(self._scanner.sequence_offset))
+        if not self._intake.uploading:
+            self._scanner.after_infile()
+            self._stage = _Stage.RUNNING
+
+    def _swallow(self) -> None:
+        self._intake.upload()
+        if not self._intake.uploading and self._refusal is not None:
+            self.refuse(self._refusal)
+            self._next()
+
+    def refuse(self, error: ClientError) -> None:
+        """Answer the command with an error of the proxy, once all of it has arrived."""
+        if self._stage is _Stage.CLOSED:
+            return
+        was_idle = self._stage is _Stage.IDLE
+        if self._intake.uploading:
+            self._refusal = error
+            self._stage = _Stage.REFUSING
+            self._continue_command()
+            return
+        self._refusal = None
+        self._packet = b""
+        self._stage = _Stage.IDLE
+        self.channel.send_error(error, self._intake.sequence)
+        if not was_idle:
+            self._resume_commands()
+
+    def answer_ok(self) -> None:
+        """Answer the command with OK, without asking the database."""
+        self.channel.send_ok(self.value.status, self._intake.sequence)
+
+    def answer_eof(self) -> None:
+        """Answer COM_SET_OPTION without asking the database."""
+        self.channel.send_eof(self.value.status, self._intake.sequence)
+
+    def _resume_commands(self) -> None:
+        if self._intake.buffered or self._draining:
+            self._context.clock.callLater(0, self._next)
+
+    # What the database sends (Borrower)
+
+    def backend_data(self, data: bytes) -> None:
+        """A chunk of the response: on to the client."""
+        scanner = self._scanner
+        try:
+            out = scanner.feed(data)
+        except MalformedPacket as problem:
+            self._target_broken(problem)
+            return
+        if out:
+            self.channel.write(out)
+        if scanner.done:
+            self._ended()
+        elif scanner.infile and self._stage is _Stage.RUNNING:
+            self._stage = _Stage.FILE
+            self._intake.begin_file()
+            self._continue_command()
+
+    def _target_broken(self, problem: MalformedPacket) -> None:
+        connection = self.tenancy.connection
+        assert connection is not None
+        self.log.error(
+            "[dbConnection={number}] the target broke the protocol: {problem}",
+            number=connection.thread_id,
+            problem=problem,
+        )
+        connection.abort("the target broke the protocol")
+
+    def backend_full(self) -> None:
+        """The target reads slower than the client writes."""
+        self.channel.pause("target")
+
+    def backend_drained(self) -> None:
+        """The target has read what there was."""
+        self.channel.resume("target")
+
+    def backend_lost(self, reason: str) -> None:
+        """The connection is gone: an error for the command in progress, or for the next one."""
+        connection = self.tenancy.connection
+        lost = self._what_is_lost()
+        tied = self.value.tie() is not Tie.NONE
+        self.tenancy.lost()
+        self.channel.resume("target")
+        self.log.info(
+            "[clientConnection={client}] lost [dbConnection={number}]: {reason}",
+            client=self.channel.number,
+            number=connection.thread_id if connection is not None else 0,
+            reason=reason,
+        )
+        if self._stage is _Stage.IDLE:
+            self._loss = lost if tied else None
+        elif self._stage is _Stage.CLOSED:
+            return
+        elif self._scanner.started:
+            # Part of a response is out: only closing tells the client that the rest will not come.
+            self.channel.close()
+        else:
+            self.refuse(connection_lost(lost))
+
+    def _what_is_lost(self) -> str:
+        if self.value.pins:
+            reasons = ", ".join(reason.value for reason in self.value.pins)
+            return f"the database connection was lost, and with it what had pinned the session: {reasons}"
+        if self.value.in_transaction:
+            return "the database connection was lost, the transaction is rolled back"
+        return "the database connection was lost"
+
+    # The end of a response
+
+    def _ended(self) -> None:
+        if self._intake.uploading:
+            # Answered before the command was all there: what is left of it must not be taken for another.
+            self.channel.close()
+            return
+        if self._kind is not ResponseKind.NONE and self._kind is not ResponseKind.STRING:
+            self._take_in()
+        self._packet, packet = b"", self._packet
+        tie = self.value.tie()
+        if tie is Tie.NONE and self.value.unsettled:
+            self._stage = _Stage.BUSY
+            self.tenancy.settle(lambda: self._settled(packet))
+            return
+        self._stage = _Stage.IDLE
+        if tie is Tie.NONE:
+            if self._scanner.errno or self._scanner.warnings:
+                self.tenancy.hold()
+            else:
+                self.tenancy.release()
+        if self._intake.buffered or self._draining:
+            self._next()
+
+    def _settled(self, packet: bytes) -> None:
+        """The values in effect are known now."""
+        variables = self.value.settings.variables
+        remember_collation(packet, variables.get("collation_connection"), self._context.names_collations)
+        self._stage = _Stage.IDLE
+        if self.tenancy.connection is not None:
+            self.tenancy.release()
+        self._next()
+
+    def _take_in(self) -> None:
+        """Hold as a value what the response said."""
+        scanner, value, verdict, connection = self._scanner, self.value, self._verdict, self.tenancy.connection
+        assert connection is not None
+        connection.status = scanner.status
+        if verdict is PLAIN and not scanner.changes:
+            value.status = scanner.status
+        else:
+            changes = with_known_collation(self._packet, scanner.changes, self._context.names_collations)
+            self._take_changes(changes, connection)
+        if self._kind is ResponseKind.PREPARE and not scanner.errno:
+            value.statements[scanner.statement_id] = verdict
+            self._pin(PinReason.PREPARED_STATEMENT, connection)
+        if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
+            unknown = scanner.result_set and may_return_insert_id(self._packet)
+            value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown)
+            if value.insert_id_unread:
+                connection.insert_id_of = value
+
+    def _take_changes(self, changes: Sequence[Any], connection: BackendConnection) -> None:
+        value, verdict = self.value, self._verdict
+        new = value.after(
+            verdict, self._scanner.status, changes, tracked=connection.tracked, now=self._seconds()
+        )
+        if value.leaves_user_variables(verdict):
+            connection.user_variables_of = value
+        if new:
+            self._log_pins(new, connection)
+
+    def _pin(self, reason: PinReason, connection: BackendConnection) -> None:
+        if self.value.pin(reason, self._seconds()):
+            self._log_pins([reason], connection)
+
+    def _log_pins(self, reasons: Sequence[PinReason], connection: BackendConnection) -> None:
+        self.log.info(
+            "[clientConnection={client}] The client session was pinned to the database connection"
+            " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
+            ' until the session ends. Reason: {reason}. Digest: "{digest}".',
+            client=self.channel.number,
+            number=connection.thread_id,
+            reason=", ".join(reason.value for reason in reasons),
+            digest=digest(self._packet[HEADER + 1 :]),
+        )
+
+    # Prepared statements, which pin as long as one is open
+
+    def close_statement(self, packet: bytes) -> None:
+        """COM_STMT_CLOSE: no response; the last one open ends the pin."""
+        self.value.statements.pop(int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little"), None)
+        if self.tenancy.connection is None:
+            return
+        if not self.value.statements:
+            self.value.unpin(PinReason.PREPARED_STATEMENT)
+        self.run(ResponseKind.NONE)
+
+    # The end
+
+    def quit(self) -> None:
+        """COM_QUIT."""
+        self.said_goodbye = True
+        self.channel.close()
+
+    def drain(self) -> None:
+        """Close as soon as no transaction and no command is in progress."""
+        self._draining = True
+        if self._stage is _Stage.IDLE and not self.value.in_transaction:
+            self.channel.close()
+
+    def suspend(self) -> None:
+        """COM_CHANGE_USER is under way: what the client sends now is no command."""
+        self._stage = _Stage.CLOSED
+
+    def start_over(self) -> None:
+        """Forget the session (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
+        self.tenancy.start_over()
+        self.value.reset()
+        self._loss = None
+
+    def client_lost(self) -> None:
+        """The client's connection is gone."""
+        running = self._stage in (_Stage.RUNNING, _Stage.FILE)
+        self._stage = _Stage.CLOSED
+        self.tenancy.end(running=running, vanished=not self.said_goodbye)
+        self._packet = b""

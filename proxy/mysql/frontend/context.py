@@ -1,0 +1,96 @@
+"""What all client connections of one endpoint share."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from ...credentials.source import Credential
+from ...pool.pool import Pool
+from ..backend.connection import BackendConnection
+from ..session.screen import Screen
+from ..wire.auth.rsa import RsaKeyPair
+from .tls import ServerTls
+
+__all__ = ["ClientOptions", "EndpointContext", "Recent", "ServerFacts"]
+
+#: Entries of the proxy's small memories (schemas known to exist, collations of SET NAMES).
+MEMORY_SIZE = 10_000
+
+
+class Recent:
+    """A bounded mapping that forgets what was not used for longest."""
+
+    def __init__(self, size: int = MEMORY_SIZE) -> None:
+        self._size = size
+        self._entries: OrderedDict[Any, Any] = OrderedDict()
+
+    def get(self, key: Any) -> Any:
+        """The value, or None."""
+        if key not in self._entries:
+            return None
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def put(self, key: Any, value: Any) -> None:
+        """Remember."""
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def forget(self, key: Any) -> None:
+        """Remove, if there."""
+        self._entries.pop(key, None)
+
+
+@attrs.frozen
+class ClientOptions:
+    """The options that client connections read; replaced as a whole on reload. Times in seconds."""
+
+    require_tls: bool
+    idle_client_timeout: float
+    max_client_connection_life: float
+    max_client_connections: int
+    handshake_timeout: float
+    max_statement_size: int
+    client_buffer_size: int
+    diagnostics_hold_timeout: float
+    kill_abandoned_statements: bool
+    exclude_variable_sets: bool
+    debug_logging: bool
+    server_version: str
+    default_auth_type: str
+
+
+@attrs.frozen
+class ServerFacts:
+    """What is known of the target's server; ``collations`` maps ids to (collation, character set)."""
+
+    version: str
+    is_mariadb: bool
+    #: Status flags of a connection that has done nothing yet.
+    fresh_status: int
+    collations: dict[int, tuple[str, str]]
+
+
+@attrs.define
+class EndpointContext:
+    """Given to each client connection by the composition root."""
+
+    pool: Pool[BackendConnection]
+    screen: Screen
+    clock: Any
+    options: ClientOptions
+    facts: Callable[[], ServerFacts]
+    #: Fires once the target has been asked for the first time: until then there is nothing to greet with.
+    ready: Callable[[], Deferred[None]]
+    credential: Callable[[str], Credential | None]
+    kill: Callable[[BackendConnection], Deferred[None]]
+    init_query: Callable[[], str]
+    tls: ServerTls | None
+    rsa_key: RsaKeyPair
+    known_schemas: Recent = attrs.field(factory=Recent)
+    names_collations: Recent = attrs.field(factory=Recent)

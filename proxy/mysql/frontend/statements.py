@@ -1,0 +1,68 @@
+"""What the proxy knows of a statement beyond its verdict."""
+
+import re
+from collections.abc import Sequence
+
+import attrs
+
+from ..session.pins import PinReason
+from ..session.screen import may_leave_state
+from ..session.verdict import PLAIN, Diagnostics, Verdict
+from ..wire.framing import HEADER
+from ..wire.results import SessionChanges
+from .context import Recent
+
+__all__ = ["LARGE", "NAMES_ONLY", "may_return_insert_id", "named", "remember_collation", "verdict_of_piece", "with_known_collation"]
+
+#: COM_INIT_DB changes the schema and nothing else.
+NAMES_ONLY: Verdict = attrs.evolve(PLAIN, names_only_variables=True)
+
+#: A statement too long to be read before it is sent: it may read LAST_INSERT_ID().
+LARGE: Verdict = attrs.evolve(PLAIN, reads=Diagnostics.LAST_INSERT_ID)
+
+_SET_NAMES = re.compile(rb"\s*set\s+names\s+'?\w+'?(\s+collate\s+'?\w+'?)?\s*;?\s*\Z", re.IGNORECASE)
+_INSERT = re.compile(rb"\s*(insert|replace|with|execute)\b", re.IGNORECASE)
+
+
+def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
+    """The verdict on a long statement, of which ``piece`` is the next part, with the end of the one before.
+
+    The lexer does not read it; any word that could leave something behind pins.
+    """
+    if so_far.pins or not may_leave_state(piece):
+        return so_far
+    return attrs.evolve(so_far, pins=frozenset({PinReason.UNREADABLE}))
+
+
+def with_known_collation(packet: bytes, changes: Sequence[SessionChanges], known: Recent) -> Sequence[SessionChanges]:
+    """Add the collation that SET NAMES chose, which servers do not report, where it is known already."""
+    if len(changes) != 1 or not _SET_NAMES.match(packet, HEADER + 1):
+        return changes
+    collation = known.get(packet[HEADER + 1 :])
+    if collation is None:
+        return changes
+    variables = (*changes[0].variables, ("collation_connection", collation))
+    return [attrs.evolve(changes[0], variables=variables)]
+
+
+def remember_collation(packet: bytes, collation: str | None, known: Recent) -> None:
+    """Keep what a SET NAMES was found to have chosen."""
+    if collation is not None and _SET_NAMES.match(packet, HEADER + 1):
+        known.put(packet[HEADER + 1 :], collation)
+
+
+def may_return_insert_id(packet: bytes) -> bool:
+    """Whether a statement that answered with rows may have changed LAST_INSERT_ID() (INSERT … RETURNING)."""
+    return _INSERT.match(packet, HEADER + 1) is not None
+
+
+def named(reads: Diagnostics) -> str:
+    """The diagnostics a statement reads, for an error text."""
+    names = []
+    if reads & Diagnostics.ROW_COUNT:
+        names.append("ROW_COUNT()")
+    if reads & Diagnostics.FOUND_ROWS:
+        names.append("FOUND_ROWS()")
+    if reads & Diagnostics.CONDITIONS:
+        names.append("warnings and errors")
+    return ", ".join(names)

@@ -1,0 +1,300 @@
+"""A session's hold on a database connection: borrowing, preparing, keeping, returning, losing it.
+
+A connection is kept while the session value is tied to it (a transaction, a pin), for a moment after a
+statement that left warnings or an error (SHOW WARNINGS may follow), and until doubtful values are settled.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ...errors import ClientError, diagnostics_gone
+from ..backend.connection import BackendConnection, Borrower
+from ..backend.own_commands import reset
+from ..session.pins import PinReason
+from ..session.value import SessionValue, Tie
+from ..session.verdict import Diagnostics
+from .context import EndpointContext
+from .statements import named
+from .transfer import is_ready, prepare, settle
+from .visible import visible_error
+
+__all__ = ["Tenancy"]
+
+
+class Tenancy:
+    """At most one borrowed connection; ``connection`` is set while the session may send on it."""
+
+    log = Logger()
+
+    def __init__(
+        self, context: EndpointContext, key: Any, value: SessionValue, borrower: Borrower, program: str, client: int
+    ) -> None:
+        self.connection: BackendConnection | None = None
+        self._context = context
+        self._key = key
+        self._value = value
+        self._borrower = borrower
+        self._program = program
+        self._client = client
+        self._over = False
+        self._pending: Deferred[Any] | None = None
+        self._hold: Any = None
+        #: Where the last statement ran, and how often that connection had been lent by then.
+        self._last: tuple[BackendConnection, int] | None = None
+
+    # Getting a connection
+
+    def acquire(
+        self, reads: Diagnostics, granted: Callable[[BackendConnection], None], refused: Callable[[ClientError], None]
+    ) -> None:
+        """Call ``granted`` with a connection that continues the session, or ``refused``; at once if possible."""
+        connection = self.connection
+        if connection is not None:
+            self._stop_holding()
+            granted(connection)
+            return
+        value = self._value
+        if reads or value.insert_id_unread:
+            connection = self._same_connection()
+            if connection is not None:
+                reads = Diagnostics.NONE
+            elif self._last is not None and reads & ~Diagnostics.LAST_INSERT_ID:
+                refused(diagnostics_gone(named(reads)))
+                return
+        if connection is None:
+            connection = self._context.pool.take(self._key, value.settings)
+        if connection is not None:
+            self._take(connection, reads, granted, refused)
+            return
+        self._pending = borrow = self._context.pool.borrow(self._key, value.settings, self._program)
+
+        def borrowed(connection: BackendConnection) -> None:
+            self._pending = None
+            self._take(connection, reads, granted, refused)
+
+        def not_borrowed(failure: Failure) -> None:
+            self._pending = None
+            if not self._over:
+                refused(visible_error(failure.value))
+
+        borrow.addCallbacks(borrowed, not_borrowed)
+        borrow.addErrback(self._unforeseen, refused)
+
+    def _same_connection(self) -> BackendConnection | None:
+        """The connection of the last statement, if it is idle and nobody has used it since."""
+        if self._last is None:
+            return None
+        connection, serial = self._last
+        if connection.serial == serial and self._context.pool.take_exact(connection):
+            return connection
+        return None
+
+    def _take(
+        self,
+        connection: BackendConnection,
+        reads: Diagnostics,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
+    ) -> None:
+        if is_ready(connection, self._value, reads):
+            connection.lend(self._borrower)
+            self.connection = connection
+            granted(connection)
+            return
+
+        def prepared(_: None) -> None:
+            if self._over:
+                self._context.pool.give_back(connection)
+                return
+            connection.lend(self._borrower)
+            self.connection = connection
+            granted(connection)
+
+        def not_prepared(failure: Failure) -> None:
+            error = self._not_prepared(connection, failure)
+            if not self._over:
+                refused(error)
+
+        preparing = prepare(connection, self._value, reads, self._context.init_query())
+        preparing.addCallbacks(prepared, not_prepared)
+        preparing.addErrback(self._unforeseen, refused)
+
+    def _not_prepared(self, connection: BackendConnection, failure: Failure) -> ClientError:
+        """The session's value could not be replayed: its schema is gone, or the connection is."""
+        error = visible_error(failure.value)
+        self.log.info(
+            "[clientConnection={client}] settings could not be replayed on [dbConnection={number}]: {error}",
+            client=self._client,
+            number=connection.thread_id,
+            error=error,
+        )
+        self._context.known_schemas.forget((self._key.username, self._value.settings.schema))
+        if connection.lost is None and connection.is_clean:
+            self._context.pool.give_back(connection)
+        else:
+            self._context.pool.discard(connection)
+        return error
+
+    def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:
+        self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self._client)
+        refused(visible_error(failure.value))
+
+    # After a response
+
+    def release(self) -> None:
+        """Return the connection; every statement's fast path ends here."""
+        connection = self.connection
+        assert connection is not None
+        self.connection = None
+        connection.take_back()
+        connection.settings = self._value.settings
+        self._last = (connection, connection.serial)
+        self._context.pool.give_back(connection)
+
+    def hold(self) -> None:
+        """Keep the connection for a moment, unless somebody waits for one."""
+        seconds = self._context.options.diagnostics_hold_timeout
+        if seconds <= 0 or self._context.pool.waiting:
+            self.release()
+        else:
+            self._hold = self._context.clock.callLater(seconds, self._held_long_enough)
+
+    def _held_long_enough(self) -> None:
+        self._hold = None
+        self.release()
+
+    def _stop_holding(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.cancel()
+
+    def settle(self, settled: Callable[[], None]) -> None:
+        """Ask for the values in effect, then call back; the connection is still there unless it was lost."""
+        connection = self.connection
+        assert connection is not None
+        connection.take_back()
+        connection.settings = self._value.settings
+
+        def done(_: None) -> None:
+            if self._over:
+                self._context.pool.give_back(connection)
+                return
+            connection.lend(self._borrower)
+            settled()
+
+        def failed(failure: Failure) -> None:
+            self.log.info(
+                "[dbConnection={number}] could not be asked for its settings: {problem}",
+                number=connection.thread_id,
+                problem=failure.value,
+            )
+            self.connection = None
+            self._value.forget_connection()
+            self._context.pool.discard(connection)
+            if not self._over:
+                settled()
+
+        settling = settle(connection, self._value)
+        settling.addCallbacks(done, failed)
+        settling.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    # The end
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        connection, self.connection = self.connection, None
+        assert connection is not None
+        self._stop_holding()
+        self._value.forget_connection()
+        self._context.pool.discard(connection)
+
+    def start_over(self) -> None:
+        """Give up what the session has on its connection (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
+        connection, self.connection = self.connection, None
+        self._stop_holding()
+        self._last = None
+        if connection is not None:
+            self._recover(connection)
+
+    def end(self, *, running: bool, vanished: bool) -> None:
+        """The client is gone, ``running`` a statement; ``vanished`` if it did not say goodbye."""
+        self._over = True
+        if self._pending is not None:
+            self._pending.cancel()
+        self._stop_holding()
+        if self._last is not None and self._last[0].insert_id_of is self._value:
+            self._last[0].insert_id_of = None
+        connection, self.connection = self.connection, None
+        if connection is None or connection.borrower is None:
+            return
+        if connection.insert_id_of is self._value:
+            connection.insert_id_of = None
+        if running:
+            self._abandon(connection)
+        elif vanished and self._value.in_transaction:
+            # The target rolls back when the connection ends.
+            connection.take_back()
+            self._context.pool.discard(connection)
+        elif self._value.tie() is Tie.NONE:
+            connection.take_back()
+            connection.settings = self._value.settings
+            self._context.pool.give_back(connection)
+        else:
+            self._recover(connection)
+
+    def _recover(self, connection: BackendConnection) -> None:
+        """Return a connection that a session leaves things on, once it is reset."""
+        connection.take_back()
+        connection.insert_id_of = connection.user_variables_of = None
+        if PinReason.ROLE in self._value.pins:
+            # Not every server goes back to the user's own role on a reset.
+            self._context.pool.discard(connection)
+            return
+        resetting = reset(connection, self._context.init_query())
+        resetting.addCallbacks(
+            lambda _: self._context.pool.give_back(connection),
+            lambda _: self._context.pool.discard(connection),
+        )
+        resetting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    def _abandon(self, connection: BackendConnection) -> None:
+        """End the statement of a client that is gone; what still arrives of its response is dropped."""
+        connection.lend(_NOBODY)
+        if not self._context.options.kill_abandoned_statements:
+            self._context.pool.discard(connection)
+            return
+
+        def not_killed(failure: Failure) -> None:
+            self.log.warn(
+                "[dbConnection={number}] the statement of a client that is gone could not be killed: {problem}",
+                number=connection.thread_id,
+                problem=failure.value,
+            )
+
+        killing = self._context.kill(connection)
+        killing.addErrback(not_killed)
+        killing.addBoth(lambda _: self._context.pool.discard(connection))
+        killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+
+class _Nobody:
+    """Takes what arrives after its client is gone."""
+
+    def backend_data(self, data: bytes) -> None:
+        """Drop it."""
+
+    def backend_lost(self, reason: str) -> None:
+        """As intended."""
+
+    def backend_full(self) -> None:
+        """Nothing is written."""
+
+    def backend_drained(self) -> None:
+        """Nothing is written."""
+
+
+_NOBODY = _Nobody()

@@ -1,0 +1,69 @@
+"""What happens to a database connection between two sessions, and before it is returned."""
+
+from collections.abc import Generator
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from ..backend.connection import BackendConnection
+from ..backend.own_commands import Answer, become, query, reset
+from ..session.value import SessionValue
+from ..session.verdict import Diagnostics
+
+__all__ = ["is_ready", "prepare", "settle"]
+
+_SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
+
+
+def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnostics) -> bool:
+    """Whether a statement can be sent at once: nothing to replay, nothing to save for another session."""
+    return (
+        connection.settings is value.settings
+        and (connection.insert_id_of is None or connection.insert_id_of is value)
+        and (connection.user_variables_of is None or connection.user_variables_of is value)
+        and not reads
+    )
+
+
+@inlineCallbacks
+def prepare(
+    connection: BackendConnection, value: SessionValue, reads: Diagnostics, init_query: str
+) -> Generator[Deferred[Any], Any, None]:
+    """Save what its last session needs from the connection, then replay this session's value on it."""
+    # Whoever used it last must not find its own diagnostics here any more.
+    connection.serial += 1
+    owner = connection.insert_id_of
+    if owner is not None and owner is not value:
+        yield _read_insert_id(connection, owner)
+    if connection.user_variables_of is not None and connection.user_variables_of is not value:
+        yield reset(connection, init_query)
+        connection.user_variables_of = None
+    yield become(connection, value.settings)
+    if reads & ~Diagnostics.LAST_INSERT_ID:
+        # Only a session that has run nothing yet comes here: give it what a fresh connection says.
+        yield query(connection, "SELECT 1 FROM DUAL WHERE 1=0")
+    if reads and connection.insert_id_of is not value:
+        yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
+
+
+@inlineCallbacks
+def _read_insert_id(
+    connection: BackendConnection, owner: SessionValue
+) -> Generator[Deferred[Answer], Answer, None]:
+    answer = yield query(connection, "SELECT LAST_INSERT_ID()")
+    owner.last_insert_id = int(answer.rows[0][0] or 0)
+    owner.insert_id_unread = False
+    connection.insert_id_of = None
+
+
+@inlineCallbacks
+def settle(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Answer], Answer, None]:
+    """Ask the target for the values in effect, where those it reported may not be.
+
+    A no-op SET makes the tracker report the connection's collation and every value it has marked as changed.
+    """
+    answer = yield query(connection, _SETTLE)
+    for change in answer.changes:
+        value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
+    value.unsettled = False
+    connection.settings = value.settings

@@ -1,0 +1,37 @@
+"""The one place that decides what a client may see of a failure."""
+
+from twisted.logger import Logger
+
+from ...errors import ClientError, borrow_timeout, connection_lost, internal_error, queue_full, shutting_down
+from ...pool.errors import BorrowTimeout, PoolClosed, QueueFull
+from ..backend.errors import ConnectFailed, TargetError, UnfitTarget
+from ..wire.results import ErrorPacket
+
+__all__ = ["error_packet", "visible_error"]
+
+_log = Logger()
+
+
+def error_packet(error: ClientError) -> bytes:
+    """The ERR packet's payload."""
+    return ErrorPacket(error.errno, error.sqlstate, error.message).encode()
+
+
+def visible_error(problem: BaseException | None) -> ClientError:
+    """What the client is told; anything unforeseen is logged whole and shown as "Unknown error"."""
+    if isinstance(problem, ClientError):
+        return problem
+    if isinstance(problem, BorrowTimeout):
+        return borrow_timeout()
+    if isinstance(problem, QueueFull):
+        return queue_full()
+    if isinstance(problem, PoolClosed):
+        return shutting_down()
+    if isinstance(problem, TargetError):
+        return ClientError(problem.packet.errno, problem.packet.sqlstate, problem.packet.message)
+    if isinstance(problem, ConnectFailed):
+        return connection_lost("the database connection was lost")
+    if isinstance(problem, UnfitTarget):
+        return ClientError(1105, "HY000", f"rds-proxy: {problem}")
+    _log.error("unexpected failure: {kind}: {problem}", kind=type(problem).__name__, problem=problem)
+    return internal_error()

@@ -1,0 +1,1 @@
+"""The client session as a value: sans-IO, no Twisted import."""

@@ -1,0 +1,27 @@
+"""Why a session is pinned to one database connection: one enum for log, metric, document and API."""
+
+import enum
+
+__all__ = ["PinReason"]
+
+
+class PinReason(enum.Enum):
+    """What a session has that cannot yet be held as a value. The value is the word in logs and metrics."""
+
+    USER_VARIABLE = "user_variable"
+    TEMPORARY_TABLE = "temporary_table"
+    LOCK_TABLES = "lock_tables"
+    FLUSH_TABLES_WITH_READ_LOCK = "flush_tables_with_read_lock"
+    BACKUP_LOCK = "backup_lock"
+    NAMED_LOCK = "named_lock"
+    CALC_FOUND_ROWS = "calc_found_rows"
+    HANDLER = "handler"
+    PREPARED_STATEMENT = "prepared_statement"
+    TEXT_PREPARED_STATEMENT = "text_prepared_statement"
+    DIAGNOSTICS = "diagnostics"
+    ONE_SHOT_VARIABLE = "one_shot_variable"
+    SESSION_TRACKING = "session_tracking"
+    ROLE = "role"
+    PROFILING = "profiling"
+    UNTRACKED_STATE = "untracked_state"
+    UNREADABLE = "unreadable"

@@ -1,0 +1,197 @@
+"""The statement screen: what a text may do to its session that the protocol does not report by value.
+
+Two stages. A look at the words in the bytes, wherever they stand, decides whether the text can matter; nearly
+every statement ends there as PLAIN, an unterminated one too, since no reading of it could find a trigger. The
+rest is lexed and judged by the rules of the effects module; those verdicts are kept by text.
+
+The first stage, over a point select of 75 bytes: one IGNORECASE alternation 19 times, lower() with an `in`
+for each word 8 times, lower() with a case-sensitive alternation 3 times the cost of translate, split and a
+set (0.4 µs; 0.8 µs with all of the first stage).
+"""
+
+import enum
+
+import attrs
+
+from .effects import Evidence, from_bytes, from_tokens, has_user_variable, pins, reads, xa
+from .lexer import Lexed, lex
+from .pins import PinReason
+from .verdict import PLAIN, Verdict
+
+__all__ = ["DEFAULT_CACHED_LENGTH", "DEFAULT_CACHED_VERDICTS", "LONGEST_TRIGGER", "Dialect", "Screen", "dialect_of", "may_leave_state"]
+
+DEFAULT_CACHED_VERDICTS = 1000
+DEFAULT_CACHED_LENGTH = 1024
+
+
+class Dialect(enum.Enum):
+    """How a client's bytes are to be read."""
+
+    DEFAULT = "default"
+    NO_BACKSLASH_ESCAPES = "no_backslash_escapes"
+    # A character may contain the bytes of a quote or backslash, so the ends of literals are not known.
+    OPAQUE = "opaque"
+
+
+_OPAQUE = Dialect.OPAQUE
+_TRANSPARENT_CHARSETS = frozenset(
+    b"ascii armscii8 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 dec8 eucjpms euckr gb2312 "
+    b"geostd8 greek hebrew hp8 keybcs2 koi8r koi8u latin1 latin2 latin5 latin7 macce macroman tis620 "
+    b"ujis utf8 utf8mb3 utf8mb4".split()
+)
+
+
+def dialect_of(character_set_client: str, no_backslash_escapes: bool) -> Dialect:
+    """The dialect for a character set, by the server's name of it, and the status flag of the other name."""
+    if character_set_client.lower().encode() not in _TRANSPARENT_CHARSETS:
+        return Dialect.OPAQUE
+    return Dialect.NO_BACKSLASH_ESCAPES if no_backslash_escapes else Dialect.DEFAULT
+
+
+# Each rule has at least one of these as a necessary word, except that `@`, an executable comment, and words
+# that matter only in a SET or after another statement are looked for apart.
+_TRIGGERS = frozenset(
+    b"authorization backup binlog call currval diagnostics errors execute flush found_rows get_lock handler "
+    b"last_insert_id lastval lock optimizer_trace prepare previous profile profiles profiling "
+    b"role row_count rowcount "
+    b"service_get_read_locks service_get_write_locks sql_calc_found_rows temporary "
+    b"version_tokens_lock_exclusive "
+    b"version_tokens_lock_shared warnings xa".split()
+)
+#: Bytes by which the pieces of a long text must overlap.
+LONGEST_TRIGGER = max(map(len, _TRIGGERS)) + 1
+# As numbers, since a byte is found in bytes six times sooner than a bytes object of length 1.
+_AT, _BANG, _SEMICOLON = b"@!;"
+_FIRST = frozenset((b"set", b"use"))
+# Digits part words here (`/*!50000get_lock`, `1e5lock`); so do all bytes from 0x80 up, which may be spaces.
+_WORDS_ONLY = bytes(
+    ord(chr(byte).lower()) if byte < 0x80 and chr(byte).isalpha() else byte if byte in b"_$" else 0x20
+    for byte in range(256)
+)
+# The letters outside of ASCII whose lower case is an ASCII letter: the Kelvin sign, and I with a dot above.
+_KELVIN, _DOTTED_I = b"\xe2\x84\xaa", b"\xc4\xb0"
+
+
+def _matters(statement: bytes) -> bool:
+    """Whether the text has anything in it that a rule could hit."""
+    words = statement.translate(_WORDS_ONLY).split()
+    if not _TRIGGERS.isdisjoint(words) or _AT in statement:
+        return True
+    if not statement[:1].isalpha():
+        if not _FIRST.isdisjoint(words):
+            return True
+    elif words[0] in _FIRST:
+        return True
+    if _BANG in statement and (b"/*!" in statement or b"/*M!" in statement):
+        return True
+    return _SEMICOLON in statement and statement.find(b";") + 1 < len(statement.rstrip())
+
+
+def may_leave_state(piece: bytes) -> bool:
+    """Whether a piece of a text too long to be read whole has anything in it that a rule could hit.
+
+    A trigger that is cut in two by the end of a piece is not seen: callers overlap their pieces by
+    LONGEST_TRIGGER bytes.
+    """
+    return _matters(piece)
+
+
+# Built-in functions seen in the values of SET. Any other may be a stored one, which can do anything.
+_PURE = frozenset(
+    b"CAST COALESCE CONCAT CONCAT_WS CONVERT GREATEST IF IFNULL LEAST LOWER NULLIF REPLACE TRIM UPPER".split()
+)
+_NOT_VARIABLES = frozenset(b"AUTHORIZATION DEFAULT PASSWORD RESOURCE ROLE STATEMENT".split())
+
+
+def _is_variable_set(e: Evidence) -> bool:
+    """Whether a statement is a SET of system variables that runs nothing else."""
+    if e.at(0) != b"SET" or e.at(1) in _NOT_VARIABLES or e.has(b"AUTHORIZATION") or e.has(b"SELECT"):
+        return False
+    if e.has(b"@"):
+        return False
+    return all(_is_harmless_call(e, at) for at in e.places(b"("))
+
+
+def _is_harmless_call(e: Evidence, at: int) -> bool:
+    before = e.at(at - 1)
+    if before in _PURE:
+        return e.at(at - 2) != b"."
+    return before in (b"=", b",", b"(", b"+", b"-", b"*", b"/", b"|", b"&")
+
+
+def _only_sets_user_variables(statements: list[Evidence]) -> bool:
+    using = [e for e in statements if e.has(b"@")]
+    return all(e.at(0) == b"SET" and e.at(1) != b"STATEMENT" and has_user_variable(e) for e in using)
+
+
+def _judge(e: Evidence, lexed: Lexed) -> Verdict:
+    """The verdict over a text that the lexer could follow, or, with loose evidence, over its words."""
+    found = frozenset(pins(e)) | (frozenset() if lexed.readable else {PinReason.UNREADABLE})
+    certain = not (e.loose or lexed.ambiguous)
+    statements = e.statements()
+    return Verdict(
+        pins=found,
+        reads=reads(e),
+        names_only_variables=certain
+        and bool(statements)
+        and all(s.at(0) == b"USE" or _is_variable_set(s) for s in statements),
+        user_variable_sets_only=certain
+        and found == {PinReason.USER_VARIABLE}
+        and _only_sets_user_variables(statements),
+        xa=xa(e),
+        calls=e.has(b"CALL") or e.has(b"EXECUTE"),
+        multiple=e.has(b";") if lexed.ambiguous else len(statements) > 1,
+    )
+
+
+def _examine(statement: bytes, dialect: Dialect) -> Verdict:
+    if dialect is _OPAQUE and not (statement.isascii() and b"\\" not in statement):
+        # An end that seems to be missing says nothing here, and all the words count anyway.
+        lexed = Lexed(ambiguous=True)
+    else:
+        lexed = lex(statement, backslash_escapes=dialect is not Dialect.NO_BACKSLASH_ESCAPES)
+    verdict = _judge(from_bytes(statement) if lexed.ambiguous else from_tokens(lexed), lexed)
+    if dialect is not _OPAQUE or lexed.ambiguous:
+        return verdict
+    # Readable in every character set there is, but the set may be one not known here: its words count as
+    # well.
+    words = from_bytes(statement)
+    found = verdict.pins | frozenset(pins(words))
+    return attrs.evolve(
+        verdict,
+        pins=found,
+        reads=verdict.reads | reads(words),
+        user_variable_sets_only=verdict.user_variable_sets_only and found == verdict.pins,
+    )
+
+
+@attrs.define
+class Screen:
+    """Judges statements, and remembers the verdicts of those that had to be lexed.
+
+    cached_verdicts: how many are kept for each dialect, the least recently used leaves first; 0 keeps none.
+    cached_length: texts longer than this many bytes are judged anew each time.
+    """
+
+    cached_verdicts: int = DEFAULT_CACHED_VERDICTS
+    cached_length: int = DEFAULT_CACHED_LENGTH
+    _caches: dict[Dialect, dict[bytes, Verdict]] = attrs.field(
+        factory=lambda: {dialect: {} for dialect in Dialect}, init=False, repr=False
+    )
+
+    def verdict(self, statement: bytes, dialect: Dialect) -> Verdict:
+        """The effects of a text as it came in COM_QUERY or COM_STMT_PREPARE; never fails."""
+        if not statement.isascii():
+            statement = statement.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i")
+        if dialect is not _OPAQUE and not _matters(statement):
+            return PLAIN
+        if len(statement) > self.cached_length or self.cached_verdicts < 1:
+            return _examine(statement, dialect)
+        cache = self._caches[dialect]
+        verdict = cache.pop(statement, None)
+        if verdict is None:
+            verdict = _examine(statement, dialect)
+            if len(cache) >= self.cached_verdicts:
+                del cache[next(iter(cache))]
+        cache[statement] = verdict
+        return verdict

@@ -1,0 +1,117 @@
+"""The settings of a session as one immutable, interned value, and the shortest way from one to another.
+
+A session and a database connection that hold the same ``Settings`` object agree on the schema, on
+multi-statements and on every system variable the session tracker has reported; comparing is ``is``.
+Variables that are not in ``variables`` have the value a fresh connection has.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from weakref import WeakValueDictionary
+
+__all__ = ["FRESH", "Settings", "assignments", "literal", "settings"]
+
+#: Variables the tracker reports that are no settings: derived from another one, or the proxy's own.
+_NOT_SETTINGS: Final = frozenset(
+    {
+        "character_set_connection",  # follows from collation_connection
+        "last_insert_id",
+        "identity",
+        "session_track_system_variables",
+        "session_track_schema",
+        "session_track_state_change",
+        "session_track_transaction_info",
+        "session_track_gtids",
+    }
+)
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9_ ,:;.+\-/=()%*]*\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?\Z")
+
+
+class Settings:
+    """Do not construct: ``settings`` and ``changed`` return the one object for a value."""
+
+    __slots__ = ("__weakref__", "multi_statements", "schema", "variables")
+
+    schema: str
+    multi_statements: bool
+    variables: Mapping[str, str]
+
+    def changed(
+        self,
+        *,
+        schema: str | None = None,
+        multi_statements: bool | None = None,
+        variables: Iterable[tuple[str, str]] = (),
+    ) -> "Settings":
+        """This value with some parts replaced; an empty ``schema`` means that none is selected."""
+        merged = dict(self.variables)
+        merged.update((name, value) for name, value in variables if name not in _NOT_SETTINGS)
+        return settings(
+            self.schema if schema is None else schema,
+            merged,
+            self.multi_statements if multi_statements is None else multi_statements,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Settings schema={self.schema!r} variables={sorted(self.variables)}>"
+
+
+_interned: "WeakValueDictionary[tuple[object, ...], Settings]" = WeakValueDictionary()
+
+
+def settings(schema: str, variables: Mapping[str, str], multi_statements: bool = False) -> Settings:
+    """The ``Settings`` object for this value."""
+    key = (schema, multi_statements, tuple(sorted(variables.items())))
+    found = _interned.get(key)
+    if found is None:
+        found = Settings()
+        found.schema = schema
+        found.multi_statements = multi_statements
+        found.variables = dict(variables)
+        _interned[key] = found
+    return found
+
+
+#: A session that has said nothing yet.
+FRESH: Final = settings("", {})
+
+
+def assignments(current: Settings, wanted: Settings, baseline: Mapping[str, str]) -> str:
+    """One SET statement that turns ``current``'s variables into ``wanted``'s; empty when they are equal.
+
+    ``baseline`` holds what init_query set on a fresh connection: a variable ``wanted`` does not have goes
+    back to that, or to the target's default. Raises ValueError for a variable that has no settable name.
+    """
+    parts = []
+    for name, value in wanted.variables.items():
+        if current.variables.get(name) != value:
+            parts.append((name, literal(name, value)))
+    for name in current.variables:
+        if name not in wanted.variables:
+            before = baseline.get(name)
+            parts.append((name, "DEFAULT" if before is None else literal(name, before)))
+    if not parts:
+        return ""
+    # Setting character_set_client changes how later text is read only after this statement.
+    return "SET " + ",".join(f"@@session.{_checked(name)}={value}" for name, value in sorted(parts))
+
+
+def literal(name: str, value: str) -> str:
+    """A tracked value as SQL, safe under every sql_mode and character set."""
+    if _NUMBER.match(value):
+        return value
+    if not value and name == "character_set_results":
+        return "NULL"
+    if _PLAIN.match(value):
+        return f"'{value}'"
+    return "_utf8 0x" + value.encode("utf-8", "surrogateescape").hex()
+
+
+def _checked(name: str) -> str:
+    if not _NAME.match(name):
+        raise ValueError("the target reported a variable whose name cannot be set")
+    return name

@@ -1,0 +1,165 @@
+"""A client session as a value: what the proxy must know to let any connection continue it.
+
+``after`` takes in what one response said; ``tie`` answers whether the session still needs the connection it
+has. Where neither the protocol nor the lexer can tell what a statement left behind, the session is pinned.
+"""
+
+import enum
+from collections.abc import Iterable
+
+from ..wire.results import SessionChanges
+from ..wire.status import Status
+from .pins import PinReason
+from .settings import Settings
+from .verdict import Diagnostics, Verdict
+
+__all__ = ["SessionValue", "Tie"]
+
+_IN_TRANSACTION = int(Status.IN_TRANS | Status.IN_TRANS_READONLY)
+
+
+class Tie(enum.Enum):
+    """Why a session needs the very connection it has; NONE when any will do."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
+    PINNED = "pinned"
+
+
+class SessionValue:
+    """Settings, pins, transaction state, open statements and the last insert id of one client."""
+
+    __slots__ = (
+        "_exclude_variable_sets",
+        "_initial_status",
+        "characteristics",
+        "initial",
+        "insert_id_unread",
+        "last_insert_id",
+        "pins",
+        "settings",
+        "statements",
+        "status",
+        "unsettled",
+    )
+
+    def __init__(self, initial: Settings, status: int, *, exclude_variable_sets: bool = False) -> None:
+        """``exclude_variable_sets``: user-variable SETs do not pin (EXCLUDE_VARIABLE_SETS)."""
+        #: What COM_RESET_CONNECTION goes back to, apart from the schema.
+        self.initial = initial
+        self.settings = initial
+        self.status = self._initial_status = status
+        self.pins: dict[PinReason, float] = {}
+        #: What a one-shot SET TRANSACTION or an open transaction's start said; empty when there is none.
+        self.characteristics = ""
+        #: Prepared statements of the binary protocol, by id, with what their text may do.
+        self.statements: dict[int, Verdict] = {}
+        self.last_insert_id = 0
+        #: LAST_INSERT_ID() may differ from ``last_insert_id``; the connection that ran the statement knows.
+        self.insert_id_unread = False
+        #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
+        self.unsettled = False
+        self._exclude_variable_sets = exclude_variable_sets
+
+    @property
+    def in_transaction(self) -> bool:
+        """Inside a transaction, or a characteristic is set for the next one."""
+        return bool(self.status & _IN_TRANSACTION or self.characteristics)
+
+    def tie(self) -> Tie:
+        """Whether the connection must be kept."""
+        if self.pins:
+            return Tie.PINNED
+        if self.status & _IN_TRANSACTION or self.characteristics:
+            return Tie.TRANSACTION
+        return Tie.NONE
+
+    def pin(self, reason: PinReason, now: float) -> bool:
+        """Pin; returns whether the reason is new."""
+        if reason in self.pins:
+            return False
+        self.pins[reason] = now
+        return True
+
+    def unpin(self, reason: PinReason) -> None:
+        """The cause has ended."""
+        self.pins.pop(reason, None)
+
+    def effects(self, verdict: Verdict) -> Iterable[PinReason]:
+        """The pins that running a statement with this verdict causes."""
+        if verdict.user_variable_sets_only and self._exclude_variable_sets:
+            return ()
+        return verdict.pins
+
+    def leaves_user_variables(self, verdict: Verdict) -> bool:
+        """Whether EXCLUDE_VARIABLE_SETS lets this statement leave a user variable on a shared connection."""
+        return verdict.user_variable_sets_only and self._exclude_variable_sets
+
+    def after(
+        self,
+        verdict: Verdict,
+        status: int,
+        changes: Iterable[SessionChanges],
+        *,
+        tracked: bool,
+        now: float,
+    ) -> list[PinReason]:
+        """Take in a response's flags and session changes; returns the pins that are new."""
+        self.status = status
+        new = [reason for reason in self.effects(verdict) if self.pin(reason, now)]
+        for change in changes:
+            self._take_change(change, verdict)
+            explained = verdict.names_only_variables and (change.variables or change.schema is not None)
+            if change.state_changed and not explained and not verdict.pins and not self.pins:
+                self.pin(PinReason.UNTRACKED_STATE, now)
+                new.append(PinReason.UNTRACKED_STATE)
+        if not tracked and (verdict.names_only_variables or verdict.calls) and self.pin(
+            PinReason.SESSION_TRACKING, now
+        ):
+            new.append(PinReason.SESSION_TRACKING)
+        return new
+
+    def _take_change(self, change: SessionChanges, verdict: Verdict) -> None:
+        if change.transaction_characteristics is not None:
+            self.characteristics = change.transaction_characteristics
+        if change.variables:
+            self._note_doubts(change, verdict)
+        if change.variables or change.schema is not None:
+            self.settings = self.settings.changed(schema=change.schema, variables=change.variables)
+
+    def _note_doubts(self, change: SessionChanges, verdict: Verdict) -> None:
+        """A value set for one statement only is reported while it holds; SET NAMES hides its collation."""
+        names = {name for name, _ in change.variables}
+        charset_only = "character_set_connection" in names and "collation_connection" not in names
+        if charset_only or not verdict.names_only_variables:
+            self.unsettled = True
+
+    def take_insert_id(self, verdict: Verdict, last_insert_id: int, *, unknown: bool) -> None:
+        """What the OK packet of a statement says of LAST_INSERT_ID().
+
+        An explicit value for an AUTO_INCREMENT column is reported too, although it leaves LAST_INSERT_ID()
+        alone, and a procedure or LAST_INSERT_ID(expr) may change it unreported.
+        """
+        if last_insert_id:
+            self.last_insert_id = last_insert_id
+            self.insert_id_unread = True
+        elif unknown or verdict.calls or verdict.reads & Diagnostics.LAST_INSERT_ID:
+            self.insert_id_unread = True
+
+    def reset(self) -> None:
+        """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
+        self.settings = self.initial.changed(schema=self.settings.schema)
+        self.forget_connection()
+        self.status = self._initial_status
+        self.last_insert_id = 0
+
+    def forget_connection(self) -> None:
+        """The connection is gone, and with it what could not be held."""
+        self.pins.clear()
+        self.statements.clear()
+        self.characteristics = ""
+        self.status &= ~_IN_TRANSACTION
+        self.insert_id_unread = False
+        self.unsettled = False
+
+

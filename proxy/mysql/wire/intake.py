@@ -1,0 +1,128 @@
+"""Cuts what a client sends into commands (MySQL manual, "Command Phase").
+
+A command that fits into ``whole`` bytes is handed out in one piece, so that it can be screened. Of a longer
+one the beginning is handed out as soon as that much is there, and the rest is passed on as it arrives.
+"""
+
+from .datatypes import MalformedPacket
+from .framing import HEADER, MAX_PAYLOAD, PacketTooLarge
+
+__all__ = ["WHOLE_COMMAND", "CommandIntake", "OutOfOrder"]
+
+#: Longest command that is held to be screened as a whole, in bytes.
+WHOLE_COMMAND = 256 * 1024
+
+
+class OutOfOrder(MalformedPacket):
+    """A command whose sequence id is not 0."""
+
+
+class CommandIntake:
+    """``feed`` chunks; ``take`` a command; while ``uploading``, ``upload`` the rest of it."""
+
+    __slots__ = ("_buffer", "_left", "_limit", "_more", "_size", "_whole", "sequence", "uploading")
+
+    def __init__(self, max_statement_size: int, whole: int = WHOLE_COMMAND) -> None:
+        self._buffer = b""
+        self._limit = max_statement_size
+        self._whole = whole
+        #: Bytes of the current packet that are still to come, and whether another packet continues it.
+        self._left = 0
+        self._more = False
+        self._size = 0
+        #: A command's end has not been handed out yet.
+        self.uploading = False
+        #: The sequence id with which to answer the last packet seen.
+        self.sequence = 1
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for their turn."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Add a chunk."""
+        self._buffer = self._buffer + data if self._buffer else data
+
+    def take(self) -> bytes | None:
+        """The next command with its header, or the beginning of a long one, or None if it is not there yet.
+
+        Raises OutOfOrder, PacketTooLarge or MalformedPacket.
+        """
+        data = self._buffer
+        size = len(data)
+        if size < HEADER:
+            return None
+        length = data[0] | data[1] << 8 | data[2] << 16
+        if data[3]:
+            raise OutOfOrder("a command's sequence id is not 0")
+        if not length:
+            raise MalformedPacket("empty command")
+        if length > self._limit:
+            raise PacketTooLarge("statement is longer than max_statement_size")
+        end = HEADER + length
+        self.sequence = 1
+        if size == end and length < MAX_PAYLOAD:
+            self._buffer = b""
+            return data
+        if size < end and (end <= self._whole or size < self._whole):
+            return None
+        head, self._buffer = data[:end], data[end:]
+        self._left = end - len(head)
+        self._more = length == MAX_PAYLOAD
+        self._size = length
+        self.uploading = self._left > 0 or self._more
+        return head
+
+    def upload(self) -> bytes:
+        """What has arrived of a long command since; ``uploading`` ends with its last byte."""
+        out = []
+        while self.uploading and self._buffer:
+            if self._left:
+                piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                self._left -= len(piece)
+                out.append(piece)
+                self.uploading = self._left > 0 or self._more
+            elif not self._continue(out):
+                break
+        return b"".join(out)
+
+    def _continue(self, out: list[bytes]) -> bool:
+        """Begin the next packet of a command; False while its header is incomplete."""
+        if len(self._buffer) < HEADER:
+            return False
+        header, self._buffer = self._buffer[:HEADER], self._buffer[HEADER:]
+        self._left = int.from_bytes(header[:3], "little")
+        self.sequence = (header[3] + 1) & 0xFF
+        self._more = self._left == MAX_PAYLOAD
+        self._size += self._left
+        if self._size > self._limit:
+            raise PacketTooLarge("statement is longer than max_statement_size")
+        out.append(header)
+        self.uploading = self._left > 0 or self._more
+        return True
+
+    def begin_file(self) -> None:
+        """LOCAL INFILE: the client now sends packets until an empty one."""
+        self._left = 0
+        self.uploading = True
+
+    def upload_file(self, sequence_offset: int) -> bytes:
+        """What has arrived of the file; ``uploading`` ends with the empty packet.
+
+        ``sequence_offset`` is how much higher the client counts than the database.
+        """
+        out = []
+        while self.uploading and self._buffer:
+            if self._left:
+                piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                self._left -= len(piece)
+                out.append(piece)
+                continue
+            if len(self._buffer) < HEADER:
+                break
+            header, self._buffer = self._buffer[:HEADER], self._buffer[HEADER:]
+            self._left = int.from_bytes(header[:3], "little")
+            out.append(header[:3] + bytes(((header[3] - sequence_offset) & 0xFF,)))
+            self.uploading = self._left > 0
+        return b"".join(out)

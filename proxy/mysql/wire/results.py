@@ -1,0 +1,195 @@
+"""OK, ERR and EOF packets, and the session-state changes an OK packet may carry.
+
+MySQL manual, "OK_Packet", "ERR_Packet", "EOF_Packet" and "Session State Information". All functions work on
+payloads, without the four bytes of packet header.
+"""
+
+import enum
+
+import attrs
+
+from .datatypes import MalformedPacket, Reader, lenenc_bytes, lenenc_int
+from .status import Status
+
+__all__ = [
+    "EOF",
+    "ERR",
+    "LOCAL_INFILE",
+    "OK",
+    "ErrorPacket",
+    "OkPacket",
+    "SessionChanges",
+    "StateType",
+    "decode_eof_status",
+    "decode_session_changes",
+    "select_session_changes",
+]
+
+#: First bytes of generic responses.
+OK = 0x00
+ERR = 0xFF
+EOF = 0xFE
+LOCAL_INFILE = 0xFB
+
+
+class StateType(enum.IntEnum):
+    """What a session tracker entry tells."""
+
+    SYSTEM_VARIABLES = 0
+    SCHEMA = 1
+    STATE_CHANGE = 2
+    GTIDS = 3
+    TRANSACTION_CHARACTERISTICS = 4
+    TRANSACTION_STATE = 5
+
+
+@attrs.frozen
+class SessionChanges:
+    """The decoded content of one OK packet's session-state information.
+
+    ``schema`` and ``transaction_characteristics`` are None when the packet says nothing about them, and
+    empty when it says that there is none.
+    """
+
+    variables: tuple[tuple[str, str], ...] = ()
+    schema: str | None = None
+    state_changed: bool = False
+    transaction_characteristics: str | None = None
+
+
+@attrs.frozen
+class OkPacket:
+    """An OK packet (header 0x00, or 0xFE in place of EOF). ``session`` is its undecoded tracker block."""
+
+    affected_rows: int = 0
+    last_insert_id: int = 0
+    status: Status = Status.AUTOCOMMIT
+    warnings: int = 0
+    info: bytes = b""
+    session: bytes = b""
+    header: int = OK
+
+    def encode(self) -> bytes:
+        """The payload, with a tracker block only when there is one."""
+        status = self.status & ~Status.SESSION_STATE_CHANGED
+        if self.session:
+            status |= Status.SESSION_STATE_CHANGED
+        payload = (
+            bytes((self.header,))
+            + lenenc_int(self.affected_rows)
+            + lenenc_int(self.last_insert_id)
+            + int(status).to_bytes(2, "little")
+            + self.warnings.to_bytes(2, "little")
+        )
+        if self.session:
+            return payload + lenenc_bytes(self.info) + lenenc_bytes(self.session)
+        return payload + (lenenc_bytes(self.info) if self.info else b"")
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "OkPacket":
+        """Parse a payload sent with CLIENT_SESSION_TRACK on. Raises MalformedPacket."""
+        reader = Reader(payload)
+        header = reader.integer(1)
+        if header not in (OK, EOF):
+            raise MalformedPacket("not an OK packet")
+        affected_rows = reader.lenenc_int()
+        last_insert_id = reader.lenenc_int()
+        status = reader.integer(2)
+        warnings = reader.integer(2)
+        info = reader.lenenc_bytes() if reader.remaining else b""
+        session = b""
+        if status & Status.SESSION_STATE_CHANGED and reader.remaining:
+            session = reader.lenenc_bytes()
+        return cls(affected_rows, last_insert_id, Status(status), warnings, info, session, header)
+
+
+@attrs.frozen
+class ErrorPacket:
+    """An error as it goes over the wire; ``sqlstate`` has five characters."""
+
+    errno: int
+    sqlstate: str
+    message: str
+
+    def encode(self) -> bytes:
+        """The payload for a client that has CLIENT_PROTOCOL_41."""
+        text = self.message.encode("utf-8", "replace")
+        return bytes((ERR,)) + self.errno.to_bytes(2, "little") + b"#" + self.sqlstate.encode("ascii") + text
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "ErrorPacket":
+        """Parse a payload; before the handshake a server leaves the SQL state out."""
+        reader = Reader(payload)
+        if reader.integer(1) != ERR:
+            raise MalformedPacket("not an ERR packet")
+        errno = reader.integer(2)
+        text = reader.rest()
+        sqlstate = "HY000"
+        if text[:1] == b"#" and len(text) >= 6:
+            sqlstate, text = text[1:6].decode("ascii", "replace"), text[6:]
+        return cls(errno, sqlstate, text.decode("utf-8", "replace"))
+
+
+def decode_eof_status(payload: bytes) -> Status:
+    """Status flags of an EOF packet (0xFE, warnings, status)."""
+    if len(payload) < 5:
+        raise MalformedPacket("EOF packet is too short")
+    return Status(payload[3] | payload[4] << 8)
+
+
+def decode_session_changes(block: bytes) -> SessionChanges:
+    """Decode a tracker block; entries of unknown types are skipped. Raises MalformedPacket."""
+    variables: list[tuple[str, str]] = []
+    schema = characteristics = None
+    state_changed = False
+    reader = Reader(block)
+    while reader.remaining:
+        kind = reader.integer(1)
+        entry = Reader(reader.lenenc_bytes())
+        if kind == StateType.SYSTEM_VARIABLES:
+            while entry.remaining:
+                name = _text(entry.lenenc_bytes()).lower()
+                variables.append((name, _text(entry.lenenc_bytes())))
+        elif kind == StateType.SCHEMA:
+            schema = _text(entry.lenenc_bytes())
+        elif kind == StateType.STATE_CHANGE:
+            # The manual shows a length before the flag, servers send the flag alone.
+            state_changed = entry.rest()[-1:] == b"1"
+        elif kind == StateType.TRANSACTION_CHARACTERISTICS:
+            characteristics = _text(entry.lenenc_bytes())
+    return SessionChanges(tuple(variables), schema, state_changed, characteristics)
+
+
+def select_session_changes(block: bytes, shown_variables: frozenset[str]) -> bytes:
+    """The part of a tracker block that a server with default trackers would have sent.
+
+    The proxy asks the target for more than a client does; the client gets the schema and the variables in
+    ``shown_variables``, as in a direct connection.
+    """
+    kept = b""
+    reader = Reader(block)
+    while reader.remaining:
+        kind = reader.integer(1)
+        body = reader.lenenc_bytes()
+        if kind == StateType.SYSTEM_VARIABLES:
+            body = _shown_variables(body, shown_variables)
+        elif kind != StateType.SCHEMA:
+            continue
+        if body:
+            kept += bytes((kind,)) + lenenc_bytes(body)
+    return kept
+
+
+def _shown_variables(body: bytes, shown: frozenset[str]) -> bytes:
+    entry = Reader(body)
+    kept = b""
+    while entry.remaining:
+        name, value = entry.lenenc_bytes(), entry.lenenc_bytes()
+        if _text(name).lower() in shown:
+            kept += lenenc_bytes(name) + lenenc_bytes(value)
+    return kept
+
+
+def _text(value: bytes) -> str:
+    # surrogateescape keeps an odd byte reversible, so that a value is replayed as it was reported.
+    return value.decode("utf-8", "surrogateescape")

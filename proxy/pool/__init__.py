@@ -1,0 +1,1 @@
+"""Pooling and the borrow queue; knows connections only through an interface."""

@@ -1,0 +1,35 @@
+"""What a borrow can fail with, and the one mistake a borrower can make.
+
+An exception of the connector reaches the waiters unchanged when its attribute ``fatal`` is true (see
+`is_fatal`); any other failure to connect is retried with a back-off until the borrow timeout.
+"""
+
+__all__ = ["BorrowTimeout", "NotBorrowed", "PoolClosed", "PoolError", "QueueFull", "is_fatal"]
+
+
+class PoolError(Exception):
+    """Base of what the pool itself raises."""
+
+
+class BorrowTimeout(PoolError):  # noqa: N818
+    """No connection became available within the borrow timeout.
+
+    ``__cause__`` is the latest failure to connect for the same key, when the key was failing.
+    """
+
+
+class QueueFull(PoolError):  # noqa: N818
+    """The borrow queue has its maximum length: load is shed instead of queued."""
+
+
+class PoolClosed(PoolError):  # noqa: N818
+    """The pool is stopping or stopped."""
+
+
+class NotBorrowed(PoolError):  # noqa: N818
+    """A connection was returned or discarded by someone who does not hold it."""
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Say whether waiting cannot help against this failure of a connector, such as refused authentication."""
+    return bool(getattr(error, "fatal", False))

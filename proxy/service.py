@@ -1,0 +1,266 @@
+"""ProxyService: builds the parts from the configuration, starts, drains and reloads them."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import defer
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .config import Config, ConfigError, changed_options, load
+from .credentials.secrets_file import SecretsFile
+from .credentials.store import CredentialStore
+from .logs import LogLevels
+from .mysql.backend.connection import BackendConnection
+from .mysql.backend.connector import BackendConnector
+from .mysql.backend.probe import Probe, ProbeResult
+from .mysql.frontend.client import ClientConnection
+from .mysql.frontend.context import EndpointContext
+from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
+from .mysql.frontend.tls import ServerTls
+from .mysql.session.screen import Screen
+from .mysql.wire.auth.rsa import RsaKeyPair
+from .pool.limits import PoolLimits
+from .pool.pool import Pool
+from .settings import client_options, health_reason, pool_limits, server_facts, target
+from .targets.monitor import TargetMonitor
+
+__all__ = ["ProxyService"]
+
+#: Connections the kernel holds for the proxy before it accepts them.
+LISTEN_BACKLOG = 1024
+
+#: Seconds after which debug_logging switches itself off, as RDS's enhanced logging does.
+DEBUG_LOGGING_LIFE = 86_400.0
+
+#: Seconds the pool has to close its connections at the end.
+POOL_STOP_TIMEOUT = 3.0
+
+#: The first client's connection id; far above a database's own, so that a KILL never hits the wrong one.
+FIRST_CLIENT_NUMBER = 1 << 31
+
+
+class _ClientFactory(ServerFactory):
+    noisy = False
+
+    def __init__(self, service: "ProxyService") -> None:
+        self._service = service
+        self._next = FIRST_CLIENT_NUMBER
+
+    def buildProtocol(self, _addr: Any) -> ClientConnection:
+        number = self._next
+        self._next = number + 1 if number < 0xFFFFFFFF else FIRST_CLIENT_NUMBER
+        return ClientConnection(self._service.context, self._service.registry, number)
+
+
+class ProxyService(Service):
+    """The whole proxy for one configuration."""
+
+    log = Logger()
+
+    def __init__(self, path: str, config: Config, levels: LogLevels, reactor: Any) -> None:
+        self.levels = levels
+        self.config = config
+        self._path = path
+        self._reactor = reactor
+        self._port: Any = None
+        self._debug_timer: Any = None
+        self._answer: ProbeResult | None = None
+        self._fresh_status: int | None = None
+        self._store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
+        self._connector = BackendConnector(
+            target(config), self._store.lookup, self._init_query, config.proxy.name, reactor
+        )
+        self._connector.on_open = self._opened
+        self.pool: Pool[BackendConnection] = Pool(self._connector, pool_limits(config, None), reactor)
+        self._monitor: TargetMonitor[ProbeResult] = TargetMonitor(
+            self._connector.target.name,
+            Probe(self._connector, self._any_username),
+            config.target_group.targets[0].probe_interval,
+            reactor,
+            self._take_answer,
+            health_reason,
+        )
+        self.context = EndpointContext(
+            pool=self.pool,
+            screen=Screen(),
+            clock=reactor,
+            options=client_options(config),
+            facts=lambda: server_facts(self._answer, self._fresh_status),
+            ready=self._monitor.first_probe,
+            credential=self._store.lookup,
+            kill=self._connector.kill,
+            init_query=self._init_query,
+            tls=_server_tls(config),
+            rsa_key=RsaKeyPair.generate(),
+        )
+        self.registry = ClientRegistry(self.context)
+        self._sweeping = LoopingCall(self.registry.sweep)
+        self._sweeping.clock = reactor
+
+    # Start
+
+    def privilegedStartService(self) -> None:
+        """Bind while that may still need privileges; a taken port ends twistd with its message."""
+        options = self.config.proxy
+        self._port = self._reactor.listenTCP(
+            options.port, _ClientFactory(self), backlog=LISTEN_BACKLOG, interface=options.bind_address
+        )
+
+    def startService(self) -> None:
+        """Load the secrets, then begin to watch the target; clients are greeted after its first probe."""
+        super().startService()  # type: ignore[no-untyped-call]
+        if self._port is None:
+            self.privilegedStartService()
+        self._install_reload_signal()
+        self._watch_debug_logging()
+        self.pool.start()
+        self._sweeping.start(SWEEP_INTERVAL, now=False).addErrback(
+            lambda failure: self.log.failure("idle clients are no longer closed", failure)
+        )
+        self._refresh_secrets().addCallback(lambda _: self._monitor.start())
+        host = self._port.getHost()
+        self.log.info(
+            "rds-proxy listens on {host}:{port} for {target}",
+            host=host.host,
+            port=host.port,
+            target=self._connector.target.name,
+        )
+
+    def _refresh_secrets(self) -> defer.Deferred[None]:
+        def loaded(problems: list[Any]) -> None:
+            for problem in problems:
+                self.log.warn("{problem}", problem=problem)
+
+        return self._store.refresh().addCallback(loaded).addErrback(
+            lambda failure: self.log.failure("secrets could not be loaded", failure)
+        )
+
+    def _any_username(self) -> str | None:
+        credentials = self._store.credentials()
+        return credentials[0].username if credentials else None
+
+    def _init_query(self) -> str:
+        return self.config.target_group.connection_pool_config.init_query
+
+    def _opened(self, connection: BackendConnection) -> None:
+        self._fresh_status = connection.status
+        connection.when_lost(self.pool.closed)
+
+    def _take_answer(self, answer: ProbeResult) -> None:
+        before, self._answer = self._answer, answer
+        if before is None or before.max_connections != answer.max_connections:
+            limits = pool_limits(self.config, answer)
+            self.log.info(
+                "up to {limit} database connections (max_connections of the target is {maximum})",
+                limit=limits.max_connections,
+                maximum=answer.max_connections,
+            )
+            self.pool.resize(limits)
+
+    # Reload
+
+    def _install_reload_signal(self) -> None:
+        def reload_soon(_number: int, _frame: Any) -> None:
+            self._reactor.callFromThread(self.reload)
+
+        signal.signal(signal.SIGHUP, reload_soon)
+
+    def reload(self) -> None:
+        """SIGHUP: read configuration, certificate and secrets again; what is wrong leaves the old in force."""
+        try:
+            new = load(self._path)
+        except (ConfigError, OSError) as problem:
+            self.log.error("not reloaded: {problem}", problem=problem)
+            return
+        changes = changed_options(self.config, new)
+        for option in changes.restart:
+            self.log.warn("{option} has changed and needs a restart", option=option)
+        try:
+            tls = _server_tls(new)
+            self._connector.target = target(new, keep=self._connector.target)
+        except (ValueError, OSError) as problem:
+            self.log.error("not reloaded: {problem}", problem=problem)
+            return
+        before, self.config = self.config, new
+        self.context.tls = tls
+        self.context.options = client_options(new)
+        self.pool.resize(pool_limits(new, self._answer))
+        self._monitor.set_interval(new.target_group.targets[0].probe_interval)
+        self._watch_debug_logging()
+        if self._retires_connections(before, new):
+            self.pool.retire_all()
+        generations = self._generations()
+        self._store.replace(new.proxy.auth, SecretsFile(new.proxy.secrets_file))
+        self._refresh_secrets().addCallback(lambda _: self._secrets_reloaded(generations))
+        self.log.info("reloaded; changed: {changed}", changed=", ".join(changes.reloadable) or "nothing")
+
+    @staticmethod
+    def _retires_connections(before: Config, new: Config) -> bool:
+        """Whether connections opened before the reload differ from those to come."""
+        pools = (before.target_group.connection_pool_config, new.target_group.connection_pool_config)
+        return pools[0].init_query != pools[1].init_query or before.target_group.targets != new.target_group.targets
+
+    def _generations(self) -> dict[str, int]:
+        return {credential.username: credential.generation for credential in self._store.credentials()}
+
+    def _secrets_reloaded(self, before: dict[str, int]) -> None:
+        """Connections that were opened with a password that is no longer the present one retire."""
+        now = self._generations()
+        if any(now.get(username) != generation for username, generation in before.items()):
+            self.pool.retire_all()
+
+    def _watch_debug_logging(self) -> None:
+        """debug_logging lowers the level, for a day."""
+        if self._debug_timer is not None and self._debug_timer.active():
+            self._debug_timer.cancel()
+        level = self.config.log.level
+        if self.config.proxy.debug_logging:
+            self.levels.set("debug")
+            self._debug_timer = self._reactor.callLater(DEBUG_LOGGING_LIFE, self.levels.set, level)
+        else:
+            self.levels.set(level)
+
+    # Stop
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        """Drain: accept nobody, let transactions end within drain_timeout, then close everything."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        timeout = self.config.proxy.drain_timeout
+        self.log.info("draining {count} clients, for up to {timeout} s", count=len(self.registry), timeout=timeout)
+        if self._port is not None:
+            yield defer.maybeDeferred(self._port.stopListening)
+        for client in self.registry:
+            client.drain()
+        end = self._reactor.seconds() + timeout
+        while len(self.registry) and self._reactor.seconds() < end:
+            yield deferLater(self._reactor, 0.05)
+        for client in self.registry:
+            client.abort()
+        if self._sweeping.running:
+            self._sweeping.stop()
+        if self._debug_timer is not None and self._debug_timer.active():
+            self._debug_timer.cancel()
+        self._monitor.stop()
+        stopped = self.pool.stop()
+        stopped.addTimeout(POOL_STOP_TIMEOUT, self._reactor, onTimeoutCancel=lambda *_: None)
+        stopped.addErrback(self._pool_not_stopped)
+        yield stopped
+        self.log.info("drained")
+
+    def _pool_not_stopped(self, failure: Failure) -> None:
+        self.log.warn("database connections were left open: {problem}", problem=failure.value)
+
+
+def _server_tls(config: Config) -> ServerTls | None:
+    options = config.proxy
+    if not options.tls_certificate:
+        return None
+    return ServerTls(Path(options.tls_certificate), Path(options.tls_private_key))
+
+

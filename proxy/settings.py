@@ -1,0 +1,94 @@
+"""From configuration options to what the parts take."""
+
+from pathlib import Path
+
+import attrs
+
+from .config import Config
+from .mysql.backend.connector import Target
+from .mysql.backend.errors import TargetError, UnfitTarget
+from .mysql.backend.probe import ProbeResult
+from .mysql.backend.tls import TargetTls, TlsMode
+from .mysql.frontend.context import ClientOptions, ServerFacts
+from .mysql.wire.status import Status
+from .pool.limits import PoolLimits
+from .targets.health import HealthReason
+
+__all__ = [
+    "RESERVED_CONNECTIONS",
+    "UNKNOWN_VERSION",
+    "client_options",
+    "connection_cap",
+    "health_reason",
+    "pool_limits",
+    "server_facts",
+    "target",
+]
+
+#: Of the target's max_connections, left to the proxy's monitor, its KILLs and the operator.
+RESERVED_CONNECTIONS = 3
+
+#: What clients are greeted with while the target has never answered and server_version is not set.
+UNKNOWN_VERSION = "8.0.0-rds-proxy"
+
+
+def client_options(config: Config) -> ClientOptions:
+    """The options client connections read."""
+    proxy = config.proxy
+    names = {field.name for field in attrs.fields(ClientOptions)}
+    same = {name: getattr(proxy, name) for name in names if hasattr(proxy, name)}
+    filters = config.target_group.connection_pool_config.session_pinning_filters
+    return ClientOptions(
+        **same,
+        exclude_variable_sets="EXCLUDE_VARIABLE_SETS" in filters,
+        default_auth_type=proxy.default_client_password_auth_type,
+    )
+
+
+def connection_cap(percent: int, max_connections: int) -> int:
+    """max_connections_percent of the target's maximum, rounded down, at least 1."""
+    return max(1, min(max_connections * percent // 100, max_connections - RESERVED_CONNECTIONS))
+
+
+def pool_limits(config: Config, answer: ProbeResult | None) -> PoolLimits:
+    """The pool's limits; one connection as long as the target has not said how many it takes."""
+    options = config.target_group.connection_pool_config
+    maximum = 1 if answer is None else answer.max_connections
+    return PoolLimits(
+        max_connections=connection_cap(options.max_connections_percent, maximum),
+        max_idle=max_idle(options.max_idle_connections_percent, maximum),
+        min_idle=options.min_idle_connections,
+        idle_connection_timeout=options.idle_connection_timeout,
+        max_life=options.max_connection_life,
+        life_jitter=options.max_connection_life_jitter,
+        borrow_timeout=options.connection_borrow_timeout,
+        connect_timeout=config.target_group.targets[0].connect_timeout,
+    )
+
+
+def max_idle(percent: int, max_connections: int) -> int:
+    """max_idle_connections_percent of the target's maximum, rounded down."""
+    return max_connections * percent // 100
+
+
+def target(config: Config, keep: Target | None = None) -> Target:
+    """The target; ``keep`` gives host and port, which do not change while running. ValueError, OSError."""
+    options = config.target_group.targets[0]
+    host, port = (options.host, options.port) if keep is None else (keep.host, keep.port)
+    ca = Path(options.tls_ca).read_bytes() if options.tls_ca else None
+    return Target(host, port, TargetTls(TlsMode(options.tls), host, ca), options.connect_timeout)
+
+
+def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:
+    """What clients are told of the server; ``fresh_status`` as seen on a pooled connection, if there was one."""
+    if answer is None:
+        return ServerFacts(UNKNOWN_VERSION, False, int(Status.AUTOCOMMIT), {})
+    status = answer.fresh_status if fresh_status is None else fresh_status
+    return ServerFacts(answer.version, answer.is_mariadb, status, answer.collations)
+
+
+def health_reason(problem: BaseException) -> HealthReason:
+    """RDS's word for why a probe failed."""
+    if isinstance(problem, (TargetError, UnfitTarget)):
+        return HealthReason.AUTH_FAILURE if problem.fatal else HealthReason.CONNECTION_FAILED
+    return HealthReason.UNREACHABLE

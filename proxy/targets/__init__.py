@@ -1,0 +1,1 @@
+"""Target group, targets and their health."""
