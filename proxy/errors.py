@@ -78,8 +78,8 @@ def diagnostics_gone(what: str) -> ClientError:
     return ClientError(
         1105,
         "HY000",
-        f"rds-proxy: {what} of the previous statement is no longer available, its database connection has been"
-        " reused; ask within the same transaction",
+        f"rds-proxy: {what} of the previous statement is no longer available, its database connection has"
+        " been reused; ask within the same transaction",
     )
 
 

@@ -24,7 +24,6 @@ from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
 from .mysql.frontend.tls import ServerTls
 from .mysql.session.screen import Screen
 from .mysql.wire.auth.rsa import RsaKeyPair
-from .pool.limits import PoolLimits
 from .pool.pool import Pool
 from .settings import client_options, health_reason, pool_limits, server_facts, target
 from .targets.monitor import TargetMonitor
@@ -136,8 +135,10 @@ class ProxyService(Service):
             for problem in problems:
                 self.log.warn("{problem}", problem=problem)
 
-        return self._store.refresh().addCallback(loaded).addErrback(
-            lambda failure: self.log.failure("secrets could not be loaded", failure)
+        return (
+            self._store.refresh()
+            .addCallback(loaded)
+            .addErrback(lambda failure: self.log.failure("secrets could not be loaded", failure))
         )
 
     def _any_username(self) -> str | None:
@@ -171,7 +172,7 @@ class ProxyService(Service):
         signal.signal(signal.SIGHUP, reload_soon)
 
     def reload(self) -> None:
-        """SIGHUP: read configuration, certificate and secrets again; what is wrong leaves the old in force."""
+        """SIGHUP: read configuration, certificate and secrets again; a wrong one leaves the old in force."""
         try:
             new = load(self._path)
         except (ConfigError, OSError) as problem:
@@ -203,7 +204,10 @@ class ProxyService(Service):
     def _retires_connections(before: Config, new: Config) -> bool:
         """Whether connections opened before the reload differ from those to come."""
         pools = (before.target_group.connection_pool_config, new.target_group.connection_pool_config)
-        return pools[0].init_query != pools[1].init_query or before.target_group.targets != new.target_group.targets
+        return (
+            pools[0].init_query != pools[1].init_query
+            or before.target_group.targets != new.target_group.targets
+        )
 
     def _generations(self) -> dict[str, int]:
         return {credential.username: credential.generation for credential in self._store.credentials()}
@@ -232,7 +236,9 @@ class ProxyService(Service):
         """Drain: accept nobody, let transactions end within drain_timeout, then close everything."""
         super().stopService()  # type: ignore[no-untyped-call]
         timeout = self.config.proxy.drain_timeout
-        self.log.info("draining {count} clients, for up to {timeout} s", count=len(self.registry), timeout=timeout)
+        self.log.info(
+            "draining {count} clients, for up to {timeout} s", count=len(self.registry), timeout=timeout
+        )
         if self._port is not None:
             yield defer.maybeDeferred(self._port.stopListening)
         for client in self.registry:
@@ -262,5 +268,3 @@ def _server_tls(config: Config) -> ServerTls | None:
     if not options.tls_certificate:
         return None
     return ServerTls(Path(options.tls_certificate), Path(options.tls_private_key))
-
-

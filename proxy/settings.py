@@ -80,7 +80,7 @@ def target(config: Config, keep: Target | None = None) -> Target:
 
 
 def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:
-    """What clients are told of the server; ``fresh_status`` as seen on a pooled connection, if there was one."""
+    """What clients are told of the server; ``fresh_status`` as seen on a pooled connection, if any."""
     if answer is None:
         return ServerFacts(UNKNOWN_VERSION, False, int(Status.AUTOCOMMIT), {})
     status = answer.fresh_status if fresh_status is None else fresh_status

@@ -1,4 +1,4 @@
-"""The twistd plugin's maker and the composition root: the only module that knows every package and the reactor."""
+"""What the twistd plugin names: command line, composition root, the only module that knows the reactor."""
 
 from importlib import metadata
 from typing import Any
@@ -60,7 +60,7 @@ class _LoggingService(ProxyService):
 
 
 def _refuse_foreign_package() -> None:
-    """Another distribution (proxy.py) ships the import name ``proxy``; mixed files would be worse than none."""
+    """Another distribution (proxy.py) ships the import name ``proxy``; do not run a mixture of both."""
     owners = set(metadata.packages_distributions().get("proxy", ()))
     foreign = owners - {"rds-proxy"}
     if foreign:
@@ -68,5 +68,3 @@ def _refuse_foreign_package() -> None:
             f"the package 'proxy' is also installed by {', '.join(sorted(foreign))};"
             " install rds-proxy into an environment of its own"
         )
-
-

@@ -47,7 +47,9 @@ class PasteLines:
             f"password={password!r}, database={self.database or None!r}).cursor(); "
             "c.execute('SELECT NOW(), CONNECTION_ID()'); print(c.fetchone())"
         )
-        return shlex.join([_python(), "-c", code])
+        # Python's own quotes read better within double ones, where the shell takes nothing else amiss.
+        quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+        return f"{shlex.quote(_python())} -c {quoted}"
 
     def crowd(self, username: str, password: str) -> str:
         """A command line that shows many clients on few connections."""

@@ -23,6 +23,7 @@ from typing import Self
 from .batch_output import parse_rows
 from .child import LOOPBACK, die_with_parent, end_session, free_port
 from .installation import ServerBinaries, account_for, find_server
+from .server_options import CLEAN_ACCOUNTS, SERVER_OPTIONS, STORAGE_OPTIONS
 
 __all__ = ["DatabaseError", "PrivateMariaDB", "ServerBinaries", "find_server"]
 
@@ -39,30 +40,6 @@ SOCKET_PATH_LIMIT = 100
 PORT_ATTEMPTS = 3
 """How many free ports are tried when somebody takes the chosen one before the server can."""
 LOG_TAIL_LINES = 30
-
-# The data are thrown away with the folder, so durability is traded for a start within a second.
-STORAGE_OPTIONS = (
-    "--innodb-buffer-pool-size=32M",
-    "--innodb-log-file-size=8M",
-    "--innodb-flush-method=nosync",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--skip-innodb-doublewrite",
-)
-SERVER_OPTIONS = (
-    f"--bind-address={LOOPBACK}",
-    "--skip-name-resolve",
-    "--performance-schema=OFF",
-    "--sync-binlog=0",
-    "--local-infile=1",
-    "--character-set-server=utf8mb4",
-    "--key-buffer-size=1M",
-    "--aria-pagecache-buffer-size=8M",
-)
-# An anonymous account on localhost shadows named ones, and root without a password must not be had over TCP.
-CLEAN_ACCOUNTS = (
-    "DELETE FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost');"
-    "FLUSH PRIVILEGES;"
-)
 PORT_TAKEN = "Bind on TCP/IP port"
 
 
@@ -122,18 +99,12 @@ class PrivateMariaDB:
         """
         if self.is_running:
             raise DatabaseError("the server is running already")
-        self._prepare_folder()
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            if self._comes_up():
-                break
-            tail = self.log_tail()
-            if self._port_is_fixed or attempt == PORT_ATTEMPTS or PORT_TAKEN not in tail:
-                self.kill()
-                raise DatabaseError(f"MariaDB did not start; the end of its log:\n{tail}")
-            self.port = free_port()
-        if not self._complete.exists():
-            self.execute(CLEAN_ACCOUNTS)
-            self._complete.touch()
+        try:
+            self._prepare_folder()
+            self._come_up()
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self, timeout: float = STOP_LIMIT) -> None:
         """Shut the server down if it runs, and kill it when that takes more than `timeout` seconds."""
@@ -214,7 +185,19 @@ class PrivateMariaDB:
         if process.returncode != 0:
             raise DatabaseError(f"mariadb-install-db failed; the end of its output:\n{self.log_tail()}")
 
-    def _comes_up(self) -> bool:
+    def _come_up(self) -> None:
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            if self._greets_in_time():
+                break
+            tail = self.log_tail()
+            if self._port_is_fixed or attempt == PORT_ATTEMPTS or PORT_TAKEN not in tail:
+                raise DatabaseError(f"MariaDB did not start; the end of its log:\n{tail}")
+            self.port = free_port()
+        if not self._complete.exists():
+            self.execute(CLEAN_ACCOUNTS)
+            self._complete.touch()
+
+    def _greets_in_time(self) -> bool:
         """Start the process; return False when it ended before it took connections."""
         command = [str(self.binaries.mariadbd), "--no-defaults", *self._account.options]
         command += [f"--datadir={self._data}", f"--socket={self.socket}", f"--port={self.port}"]
@@ -225,7 +208,6 @@ class PrivateMariaDB:
             if _greets(self.socket):
                 return True
             if time.monotonic() > deadline:
-                self.kill()
                 raise DatabaseError(f"MariaDB took over {START_LIMIT:.0f} s to start:\n{self.log_tail()}")
             time.sleep(POLL_INTERVAL)
         return False
@@ -239,6 +221,8 @@ class PrivateMariaDB:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                # The caller's folder for temporary files need not be open to the server's user.
+                env={**os.environ, "TMPDIR": str(self.folder)},
                 start_new_session=True,
                 user=self._account.uid,
                 group=self._account.gid,

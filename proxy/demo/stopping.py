@@ -1,6 +1,6 @@
 """Ending the demo on Ctrl-C, on SIGTERM and when its terminal closes.
 
-A signal only leaves a note, which the demo looks at between its steps. An exception out of a signal's function
+A signal only leaves a note, which the demo looks at between its steps. An exception from a signal function
 could strike while a child process is being made, and the child or the exception would be lost.
 """
 
@@ -25,8 +25,10 @@ class StopRequest:
         self._before = {each: signal.getsignal(each) for each in SIGNALS}
 
     def __enter__(self) -> Self:
-        for each in SIGNALS:
-            signal.signal(each, self._note)
+        for each, action in self._before.items():
+            # nohup has the demo outlive its terminal.
+            if not (each == signal.SIGHUP and action == signal.SIG_IGN):
+                signal.signal(each, self._note)
         return self
 
     def __exit__(

@@ -11,22 +11,22 @@ class PoolError(Exception):
     """Base of what the pool itself raises."""
 
 
-class BorrowTimeout(PoolError):  # noqa: N818
+class BorrowTimeout(PoolError):
     """No connection became available within the borrow timeout.
 
     ``__cause__`` is the latest failure to connect for the same key, when the key was failing.
     """
 
 
-class QueueFull(PoolError):  # noqa: N818
+class QueueFull(PoolError):
     """The borrow queue has its maximum length: load is shed instead of queued."""
 
 
-class PoolClosed(PoolError):  # noqa: N818
+class PoolClosed(PoolError):
     """The pool is stopping or stopped."""
 
 
-class NotBorrowed(PoolError):  # noqa: N818
+class NotBorrowed(PoolError):
     """A connection was returned or discarded by someone who does not hold it."""
 
 

@@ -28,7 +28,7 @@ def choose(slot: Slot, own: Waiter | None = None) -> Waiter | None:
     for place, waiter in enumerate(slot.bucket.waiters):
         if place >= EXACT_MATCH_WINDOW and fitting is not None:
             break
-        if waiter.settings is settings and place < EXACT_MATCH_WINDOW:
+        if waiter.settings is settings:
             return waiter
         if fitting is None and (waiter is own or connection.can_become(waiter.settings)):
             fitting = waiter

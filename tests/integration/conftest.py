@@ -1,7 +1,9 @@
 """Real servers for the integration tests. What a machine does not offer is skipped with a reason."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,16 @@ from proxy.demo.private_server import PrivateMariaDB, find_server
 
 DATABASE_MAX_CONNECTIONS = 50
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+# The parts of this folder import each other as `tests.integration`, however pytest was called.
+if str(REPOSITORY) not in sys.path:
+    sys.path.append(str(REPOSITORY))
+
+from tests.integration.clients import CommandClient  # noqa: E402
+from tests.integration.daemon import ProxyDaemon  # noqa: E402
+from tests.integration.databases import Target, prepare, tls_options  # noqa: E402
+
+StartProxy = Callable[..., ProxyDaemon]
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +38,65 @@ def database(
     """A running MariaDB that all integration tests share; a test makes its own schemas and users in it."""
     if find_server() is None:
         pytest.skip("no MariaDB server on this machine: `python -m proxy.demo.install` installs one")
-    options = (f"--max-connections={DATABASE_MAX_CONNECTIONS}", *ed25519_options)
-    with PrivateMariaDB(tmp_path_factory.mktemp("database"), options=options) as server:
+    folder = tmp_path_factory.mktemp("database")
+    _, tls = tls_options(folder)
+    options = (f"--max-connections={DATABASE_MAX_CONNECTIONS}", *tls, *ed25519_options)
+    with PrivateMariaDB(folder, options=options) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def target(database: PrivateMariaDB, ed25519_options: tuple[str, ...]) -> Target:
+    """The shared database with users, schemas and tables."""
+    return prepare(
+        database, database.folder / "tls" / "authority.pem", ("ed25519",) if ed25519_options else ()
+    )
+
+
+@pytest.fixture
+def start_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProxy]:
+    """Starts proxies before a target, with options by section; each must end cleanly after the test."""
+    started: list[ProxyDaemon] = []
+
+    def start(target: Target, *, port: int | None = None, begin: bool = True, **sections: Any) -> ProxyDaemon:
+        users = sections.pop("users", target.users)
+        folder = tmp_path_factory.mktemp("proxy")
+        daemon = ProxyDaemon(folder, target.port if port is None else port, users, **sections)
+        started.append(daemon)
+        return daemon.start() if begin else daemon
+
+    yield start
+    _stop_all(started)
+
+
+@pytest.fixture(scope="module")
+def proxy(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
+    """A proxy with plain options that the tests of one module share."""
+    daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), target.port, target.users)
+    daemon.start()
+    yield daemon
+    _stop_all([daemon])
+
+
+@pytest.fixture
+def command_client(proxy: ProxyDaemon) -> Iterator[CommandClient]:
+    """A client of the module's proxy that can send any command."""
+    with CommandClient(
+        host="127.0.0.1",
+        port=proxy.port,
+        user="app",
+        password=proxy.users["app"],
+        database="app",
+        autocommit=True,
+        ssl_disabled=True,
+    ) as client:
+        yield client
+
+
+def _stop_all(daemons: list[ProxyDaemon]) -> None:
+    try:
+        for daemon in daemons:
+            daemon.stop()
+    finally:
+        for daemon in daemons:
+            daemon.kill()

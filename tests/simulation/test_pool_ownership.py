@@ -1,7 +1,8 @@
 """Thousands of random steps over `PoolState`, against a model that knows every owner.
 
-A connection has at most one owner, is never lent when closing or gone, and is never idle beside a waiter it fits;
-the cap holds; equal waiters are served in order of arrival; every waiter ends exactly once; nothing leaks.
+A connection has at most one owner, is never lent when closing or gone, and is never idle beside a waiter it
+fits; the cap holds; equal waiters are served in order of arrival; every waiter ends exactly once; nothing
+leaks.
 """
 
 import random
@@ -49,6 +50,7 @@ class Model:
         self.now = 0.0
         self.idle = []
         self.borrowed = []
+        self.owned = set()
         self.closing = []
         self.opening = []
         self.waiting = []
@@ -62,8 +64,10 @@ class Model:
             match decision:
                 case Grant(waiter, connection):
                     self.end(waiter, "granted")
-                    older = self.waiting[: waiter_place(self.waiting, waiter)]
-                    assert not [each for each in older if each.key == waiter.key and each.settings is waiter.settings]
+                    older = self.waiting[: self.waiting.index(waiter)]
+                    assert not [
+                        each for each in older if each.key == waiter.key and each.settings is waiter.settings
+                    ]
                     assert connection.key == waiter.key
                     self.lend(connection)
                 case Open(request):
@@ -92,10 +96,6 @@ class Model:
         assert connection in self.borrowed, "lent when gone"
         assert connection not in self.owned, "two owners"
         self.owned.add(connection)
-
-    @property
-    def owned(self):
-        return self.__dict__.setdefault("_owned", set())
 
     def release(self, connection):
         self.owned.discard(connection)
@@ -216,7 +216,9 @@ class Model:
         assert self.total <= max(before, self.limits.max_connections), "above the cap"
         assert len(self.opening) <= self.limits.max_connecting
         for waiter in self.waiting:
-            fitting = [each for each in self.idle if each.key == waiter.key and each.can_become(waiter.settings)]
+            fitting = [
+                each for each in self.idle if each.key == waiter.key and each.can_become(waiter.settings)
+            ]
             assert not fitting, "a waiter is forgotten beside an idle connection"
         self.check_opening()
 
@@ -260,10 +262,6 @@ class Model:
         self.state.tick(self.now + 100_000)
         assert self.state.total == 0
         assert not self.state._buckets
-
-
-def waiter_place(waiting, waiter):
-    return waiting.index(waiter)
 
 
 COMMON = {"borrow": 30, "give_back": 22, "open": 12, "closed": 12, "time": 6, "cancel": 2}

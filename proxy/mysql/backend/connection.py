@@ -172,7 +172,9 @@ class BackendConnection(TwistedProtocol):
 
     def close(self, reason: CloseReason) -> None:
         """Say goodbye and let the target close, so that it has counted the connection out."""
-        self.log.debug("closing connection {number} to the target: {reason}", number=self.number, reason=reason.value)
+        self.log.debug(
+            "closing connection {number} to the target: {reason}", number=self.number, reason=reason.value
+        )
         if self._ended or self._closing is not None:
             return
         if reason in (CloseReason.UNCLEAN, CloseReason.LOST):

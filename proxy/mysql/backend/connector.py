@@ -124,7 +124,10 @@ class BackendConnector:
         if credential is None:
             raise _NoCredential(f"no secret for user {key.username!r}")
         endpoint = endpoints.HostnameEndpoint(
-            self._clock, self.target.host.encode("idna"), self.target.port, timeout=self.target.connect_timeout
+            self._clock,
+            self.target.host.encode("idna"),
+            self.target.port,
+            timeout=self.target.connect_timeout,
         )
         number = next(self._numbers)
         factory = Factory.forProtocol(lambda: BackendConnection(key, number, self._clock))

@@ -123,7 +123,9 @@ def _authenticate(
         username=login.username,
         auth_response=next(exchange) or b"",
         database=None,
-        auth_plugin=greeting.auth_plugin if greeting.auth_plugin in CLIENT_PLUGINS else b"mysql_native_password",
+        auth_plugin=greeting.auth_plugin
+        if greeting.auth_plugin in CLIENT_PLUGINS
+        else b"mysql_native_password",
         attributes=dict(login.attributes),
     )
     # After an SSLRequest the server's last sequence id is still that of its greeting.
@@ -138,7 +140,9 @@ def _authenticate(
             switch = AuthSwitchRequest.decode(payload)
             if switch.plugin not in CLIENT_PLUGINS:
                 name = switch.plugin.decode("ascii", "replace")
-                raise UnfitTarget(f"the target asks for authentication plugin {name!r}, which is not supported")
+                raise UnfitTarget(
+                    f"the target asks for authentication plugin {name!r}, which is not supported"
+                )
             exchange = _exchange(switch.plugin, login, switch.nonce, channel)
             answer: bytes | None = next(exchange) or b""
         else:

@@ -6,9 +6,10 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from ..session.lexer import split_statements
 from ..session.settings import FRESH, Settings, assignments
 from ..wire.commands import Command
-from ..wire.datatypes import MalformedPacket, Reader
+from ..wire.datatypes import Reader
 from ..wire.results import EOF, ERR, OK, ErrorPacket, OkPacket, SessionChanges, decode_session_changes
 from ..wire.status import Status
 from .connection import BackendConnection
@@ -68,7 +69,10 @@ def _closing(payload: bytes) -> OkPacket:
     if payload[:1] == bytes((ERR,)):
         raise TargetError(ErrorPacket.decode(payload))
     if payload[:1] == bytes((EOF,)) and len(payload) == 5:
-        return OkPacket(warnings=int.from_bytes(payload[1:3], "little"), status=Status(int.from_bytes(payload[3:5], "little")))
+        return OkPacket(
+            warnings=int.from_bytes(payload[1:3], "little"),
+            status=Status(int.from_bytes(payload[3:5], "little")),
+        )
     return OkPacket.decode(payload)
 
 
@@ -111,7 +115,7 @@ def set_up(connection: BackendConnection, init_query: str) -> Generator[Deferred
 
 def _statements(init_query: str) -> list[str]:
     """The statements of an init query; as in RDS they are separated by semicolons."""
-    return [statement.strip() for statement in init_query.split(";") if statement.strip()]
+    return [statement.decode() for statement in split_statements(init_query.encode())]
 
 
 @inlineCallbacks
@@ -130,7 +134,9 @@ def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferre
     """
     current = connection.settings
     if wanted.schema != current.schema:
-        yield command(connection, bytes((Command.INIT_DB,)) + wanted.schema.encode("utf-8", "surrogateescape"))
+        yield command(
+            connection, bytes((Command.INIT_DB,)) + wanted.schema.encode("utf-8", "surrogateescape")
+        )
         connection.settings = current = current.changed(schema=wanted.schema)
     if wanted.multi_statements != current.multi_statements:
         option = 0 if wanted.multi_statements else 1
@@ -142,5 +148,3 @@ def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferre
         yield query(connection, sql)
         connection.is_clean = True
     connection.settings = wanted
-
-

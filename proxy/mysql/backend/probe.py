@@ -17,7 +17,9 @@ __all__ = ["Probe", "ProbeResult"]
 
 _FACTS = "SELECT @@max_connections, @@version"
 #: A log-in packet has one byte for the collation.
-_COLLATIONS = "SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID <= 255"
+_COLLATIONS = (
+    "SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID <= 255"
+)
 
 
 @attrs.frozen
@@ -54,7 +56,9 @@ class Probe:
         maximum, version = answer.rows[0]
         # What SELECT @@version shows and what a MariaDB server greets with differ in a prefix.
         greeting = connection.server_version
-        return ProbeResult(int(maximum), greeting or version, "MariaDB" in version, self._fresh_status, self._collations)
+        return ProbeResult(
+            int(maximum), greeting or version, "MariaDB" in version, self._fresh_status, self._collations
+        )
 
     @inlineCallbacks
     def _connected(self) -> Generator[Deferred[Any], Any, BackendConnection]:

@@ -5,7 +5,13 @@ import re
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, platformTrust, trustRootFromCertificates
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
 
 __all__ = ["TargetTls", "TlsMode", "client_context"]
 
@@ -26,7 +32,7 @@ class TargetTls:
     """How to protect connections to one target. ``factory`` serves any number of connections."""
 
     def __init__(self, mode: TlsMode, host: str, ca_pem: bytes | None) -> None:
-        """``ca_pem`` holds the trusted CA certificates; None means the system's. ValueError if it has none."""
+        """``ca_pem`` holds the trusted CA certificates; None means the system's. ValueError if none."""
         self.mode = mode
         self.factory: Any = None if mode is TlsMode.OFF else client_context(mode, host, ca_pem)
 

@@ -4,18 +4,18 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import error
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ...errors import ClientError, malformed, packet_too_large, shutting_down, too_many_clients
+from ...errors import ClientError, malformed, packet_too_large, too_many_clients
 from ..exchange import Exchange
 from ..wire.capabilities import Capability
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import PacketTooLarge, frame
-from ..wire.results import EOF, OK, ErrorPacket, OkPacket
+from ..wire.results import EOF, OkPacket
 from ..wire.status import Status
 from .command_phase import CommandPhase
 from .connection_phase import ClientGone, LoggedIn, change_user, log_in
@@ -50,6 +50,9 @@ class ClientConnection(Protocol):
         self._paused_for: set[str] = set()
         self._timer: Any = None
         self._admitted = False
+        self._closing = False
+        #: Sequence id of the last packet sent in the connection phase.
+        self._sent = -1
 
     # The connection phase
 
@@ -63,7 +66,9 @@ class ClientConnection(Protocol):
         if not self._admitted:
             self._reject(too_many_clients(self._context.options.max_client_connections))
             return
-        self.log.debug("[clientConnection={client}] A new client connected from {peer}.", client=self.number, peer=peer)
+        self.log.debug(
+            "[clientConnection={client}] A new client connected from {peer}.", client=self.number, peer=peer
+        )
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
         log_in(self, self._context).addCallbacks(self._logged_in, self._not_logged_in)
 
@@ -92,17 +97,19 @@ class ClientConnection(Protocol):
         return self._exchange.next()
 
     def send(self, payload: bytes) -> None:
-        """Answer the packet read last."""
-        self.transport.write(frame(payload, self._exchange.reply_sequence))
+        """Send the next packet of a log-in."""
+        self._sent = max(self._sent + 1, self._exchange.reply_sequence)
+        self.transport.write(frame(payload, self._sent))
 
     def greet(self, payload: bytes) -> None:
         """Send the first packet."""
+        self._sent = 0
         self.transport.write(frame(payload, 0))
 
     def _logged_in(self, login: LoggedIn) -> None:
         self._stop_timer()
         self._capabilities = login.capabilities
-        self._registry.authenticated(self)
+        self._registry.authenticated()
         self.transport.registerProducer(self, True)
         self.commands = CommandPhase(
             self, self._context, login.key, login.value, login.capabilities, login.program
@@ -127,7 +134,7 @@ class ClientConnection(Protocol):
         self.log.info(
             "[clientConnection={client}] log-in failed: {problem}", client=self.number, problem=shown
         )
-        self._registry.refused(self)
+        self._registry.refused()
         self.send(error_packet(shown))
         self.close()
 
@@ -136,6 +143,7 @@ class ClientConnection(Protocol):
         assert self.commands is not None
         self.commands.suspend()
         self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
+        self._sent = 0
         self.commands = None
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
         again = change_user(self, self._context, payload, self._capabilities)
@@ -154,6 +162,8 @@ class ClientConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """A chunk from the client."""
+        if self._closing:
+            return
         commands = self.commands
         if commands is not None:
             commands.data(data)
@@ -217,6 +227,7 @@ class ClientConnection(Protocol):
 
     def close(self) -> None:
         """Close once everything written is sent, or the client has had its time to read it."""
+        self._closing = True
         self.transport.loseConnection()
         if self._timer is None:
             self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self.abort)
@@ -238,11 +249,17 @@ class ClientConnection(Protocol):
             self._timer.cancel()
         self._timer = None
         if reason.check(SSL.Error):
-            self.log.info("[clientConnection={client}] TLS failed: {problem}", client=self.number, problem=reason.value)
+            self.log.info(
+                "[clientConnection={client}] TLS failed: {problem}", client=self.number, problem=reason.value
+            )
         self._exchange.fail(ClientGone())
         if self.commands is not None:
             self.commands.client_lost()
         if self._admitted:
             self._registry.gone(self)
         why = "connection closed" if reason.check(error.ConnectionDone) else reason.getErrorMessage()
-        self.log.debug("[clientConnection={client}] The client connection closed. Reason: {why}", client=self.number, why=why)
+        self.log.debug(
+            "[clientConnection={client}] The client connection closed. Reason: {why}",
+            client=self.number,
+            why=why,
+        )

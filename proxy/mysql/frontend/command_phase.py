@@ -13,7 +13,7 @@ settings, goes from socket to socket without a Deferred.
 """
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -28,7 +28,6 @@ from ...errors import (
     wrong_sequence,
 )
 from ..backend.connection import BackendConnection
-from ..session.digest import digest
 from ..session.pins import PinReason
 from ..session.screen import LONGEST_TRIGGER, Dialect, dialect_of
 from ..session.value import SessionValue, Tie
@@ -43,14 +42,8 @@ from ..wire.status import Status
 from .channel import ClientChannel
 from .context import EndpointContext
 from .local_commands import LOCAL_COMMANDS
-from .statements import (
-    LARGE,
-    NAMES_ONLY,
-    may_return_insert_id,
-    remember_collation,
-    verdict_of_piece,
-    with_known_collation,
-)
+from .outcomes import Outcomes
+from .statements import LARGE, NAMES_ONLY, remember_collation, verdict_of_piece
 from .tenancy import Tenancy
 
 __all__ = ["CommandPhase"]
@@ -87,6 +80,7 @@ class CommandPhase:
         #: When the last command came, on the reactor's clock.
         self.last_active = context.clock.seconds()
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
+        self._outcomes = Outcomes(context, value, channel.number)
         self._context = context
         self._seconds: Callable[[], float] = context.clock.seconds
         self._intake = CommandIntake(context.options.max_statement_size)
@@ -131,7 +125,7 @@ class CommandPhase:
                 return
             if packet is None:
                 self.channel.resume("pipeline")
-                if self._draining and self.tenancy.connection is None:
+                if self._draining and not self.value.in_transaction:
                     self.channel.close()
                 return
             self._begin(packet)
@@ -172,10 +166,13 @@ class CommandPhase:
 
     def _dialect(self) -> Dialect:
         variables = self.value.settings.variables
-        return dialect_of(
-            variables.get("character_set_client", ""),
-            bool(self.value.status & _NO_BACKSLASH_ESCAPES),
-        )
+        sql_mode = variables.get("sql_mode")
+        if sql_mode is None:
+            no_backslash_escapes = bool(self.value.status & _NO_BACKSLASH_ESCAPES)
+        else:
+            # MariaDB leaves the flag set when a stored function's sql_mode ends.
+            no_backslash_escapes = "NO_BACKSLASH_ESCAPES" in sql_mode
+        return dialect_of(variables.get("character_set_client", ""), no_backslash_escapes)
 
     def _broken(self, problem: MalformedPacket) -> None:
         """The client does not follow the protocol: tell it, and let go."""
@@ -204,6 +201,8 @@ class CommandPhase:
 
     def _send(self, connection: BackendConnection) -> None:
         self._scanner.begin(self._kind)
+        # An error packet has no status flags: until others come, those known stand.
+        self._scanner.status = self.value.status
         self._stage = _Stage.RUNNING
         if self.channel.full:
             connection.transport.pauseProducing()
@@ -251,9 +250,12 @@ class CommandPhase:
 
     def _swallow(self) -> None:
         self._intake.upload()
-        if not self._intake.uploading and self._refusal is not None:
+        if self._intake.uploading:
+            return
+        self._stage = _Stage.IDLE
+        if self._refusal is not None:
             self.refuse(self._refusal)
-            self._next()
+        self._next()
 
     def refuse(self, error: ClientError) -> None:
         """Answer the command with an error of the proxy, once all of it has arrived."""
@@ -288,6 +290,9 @@ class CommandPhase:
 
     def backend_data(self, data: bytes) -> None:
         """A chunk of the response: on to the client."""
+        if self._stage is not _Stage.RUNNING and self._stage is not _Stage.FILE:
+            self._farewell()
+            return
         scanner = self._scanner
         try:
             out = scanner.feed(data)
@@ -302,6 +307,12 @@ class CommandPhase:
             self._stage = _Stage.FILE
             self._intake.begin_file()
             self._continue_command()
+
+    def _farewell(self) -> None:
+        """Nobody asked for anything: a server says so when it shuts down or kills the connection."""
+        connection = self.tenancy.connection
+        if connection is not None:
+            connection.abort("the target ended the connection")
 
     def _target_broken(self, problem: MalformedPacket) -> None:
         connection = self.tenancy.connection
@@ -356,78 +367,44 @@ class CommandPhase:
 
     def _ended(self) -> None:
         if self._intake.uploading:
-            # Answered before the command was all there: what is left of it must not be taken for another.
-            self.channel.close()
+            self._answered_early()
             return
-        if self._kind is not ResponseKind.NONE and self._kind is not ResponseKind.STRING:
-            self._take_in()
         self._packet, packet = b"", self._packet
-        tie = self.value.tie()
-        if tie is Tie.NONE and self.value.unsettled:
-            self._stage = _Stage.BUSY
-            self.tenancy.settle(lambda: self._settled(packet))
-            return
+        connection = self.tenancy.connection
+        assert connection is not None
+        self._outcomes.take_in(self._kind, self._verdict, packet, self._scanner, connection)
         self._stage = _Stage.IDLE
-        if tie is Tie.NONE:
-            if self._scanner.errno or self._scanner.warnings:
-                self.tenancy.hold()
+        if self.value.tie() is Tie.NONE:
+            if (self._scanner.errno or self._scanner.warnings) and self.tenancy.may_hold:
+                self.tenancy.hold(lambda: self._let_go(packet))
             else:
-                self.tenancy.release()
+                self._let_go(packet)
         if self._intake.buffered or self._draining:
             self._next()
+
+    def _let_go(self, packet: bytes) -> None:
+        """Return the connection, after it was asked for what is in doubt."""
+        if self.value.unsettled:
+            self._stage = _Stage.BUSY
+            self.tenancy.settle(lambda: self._settled(packet))
+        else:
+            self.tenancy.release()
+
+    def _answered_early(self) -> None:
+        """Answered before the command was all there: its rest goes nowhere, the connection neither."""
+        self._loss = self._what_is_lost() if self.value.tie() is not Tie.NONE else None
+        self.tenancy.lost()
+        self._stage = _Stage.REFUSING
+        self._continue_command()
 
     def _settled(self, packet: bytes) -> None:
         """The values in effect are known now."""
         variables = self.value.settings.variables
         remember_collation(packet, variables.get("collation_connection"), self._context.names_collations)
         self._stage = _Stage.IDLE
-        if self.tenancy.connection is not None:
+        if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()
         self._next()
-
-    def _take_in(self) -> None:
-        """Hold as a value what the response said."""
-        scanner, value, verdict, connection = self._scanner, self.value, self._verdict, self.tenancy.connection
-        assert connection is not None
-        connection.status = scanner.status
-        if verdict is PLAIN and not scanner.changes:
-            value.status = scanner.status
-        else:
-            changes = with_known_collation(self._packet, scanner.changes, self._context.names_collations)
-            self._take_changes(changes, connection)
-        if self._kind is ResponseKind.PREPARE and not scanner.errno:
-            value.statements[scanner.statement_id] = verdict
-            self._pin(PinReason.PREPARED_STATEMENT, connection)
-        if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
-            unknown = scanner.result_set and may_return_insert_id(self._packet)
-            value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown)
-            if value.insert_id_unread:
-                connection.insert_id_of = value
-
-    def _take_changes(self, changes: Sequence[Any], connection: BackendConnection) -> None:
-        value, verdict = self.value, self._verdict
-        new = value.after(
-            verdict, self._scanner.status, changes, tracked=connection.tracked, now=self._seconds()
-        )
-        if value.leaves_user_variables(verdict):
-            connection.user_variables_of = value
-        if new:
-            self._log_pins(new, connection)
-
-    def _pin(self, reason: PinReason, connection: BackendConnection) -> None:
-        if self.value.pin(reason, self._seconds()):
-            self._log_pins([reason], connection)
-
-    def _log_pins(self, reasons: Sequence[PinReason], connection: BackendConnection) -> None:
-        self.log.info(
-            "[clientConnection={client}] The client session was pinned to the database connection"
-            " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
-            ' until the session ends. Reason: {reason}. Digest: "{digest}".',
-            client=self.channel.number,
-            number=connection.thread_id,
-            reason=", ".join(reason.value for reason in reasons),
-            digest=digest(self._packet[HEADER + 1 :]),
-        )
 
     # Prepared statements, which pin as long as one is open
 

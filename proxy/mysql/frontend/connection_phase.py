@@ -192,7 +192,7 @@ def _greeting_collation(is_mariadb: bool) -> int:
 
 
 def _initial_settings(context: EndpointContext, request: _Request) -> Settings:
-    """What the client's log-in packet says of the session; an unknown collation means the server's default."""
+    """What the log-in packet says of the session; an unknown collation means the server's default."""
     schema = (request.schema or b"").decode("utf-8", "surrogateescape")
     known = context.facts().collations.get(request.collation)
     variables = {}

@@ -18,7 +18,7 @@ def _quit(phase: "CommandPhase", _packet: bytes) -> None:
 
 
 def _ping(phase: "CommandPhase", _packet: bytes) -> None:
-    """A session without a connection is alive when the proxy is; one in a transaction when its connection is."""
+    """A session without a connection is alive when the proxy is; any other when its connection is."""
     if phase.tenancy.connection is None:
         phase.answer_ok()
     else:

@@ -45,12 +45,12 @@ class ClientRegistry:
         self._clients.add(client)
         return True
 
-    def authenticated(self, client: "ClientConnection") -> None:
-        """It has logged in."""
+    def authenticated(self) -> None:
+        """A client has logged in."""
         self.setup_succeeded += 1
 
-    def refused(self, client: "ClientConnection") -> None:
-        """It has not."""
+    def refused(self) -> None:
+        """A client's log-in has failed."""
         self.setup_failed_auth += 1
 
     def gone(self, client: "ClientConnection") -> None:
@@ -72,7 +72,9 @@ class ClientRegistry:
                 continue
             if now - commands.last_active >= options.idle_client_timeout:
                 self._close(client, "idle_client_timeout")
-            elif now - client.since >= options.max_client_connection_life and not commands.value.in_transaction:
+            elif (
+                now - client.since >= options.max_client_connection_life and not commands.value.in_transaction
+            ):
                 self._close(client, "max_client_connection_life")
 
     def _close(self, client: "ClientConnection", option: str) -> None:

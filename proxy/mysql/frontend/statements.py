@@ -12,7 +12,15 @@ from ..wire.framing import HEADER
 from ..wire.results import SessionChanges
 from .context import Recent
 
-__all__ = ["LARGE", "NAMES_ONLY", "may_return_insert_id", "named", "remember_collation", "verdict_of_piece", "with_known_collation"]
+__all__ = [
+    "LARGE",
+    "NAMES_ONLY",
+    "may_return_insert_id",
+    "named",
+    "remember_collation",
+    "verdict_of_piece",
+    "with_known_collation",
+]
 
 #: COM_INIT_DB changes the schema and nothing else.
 NAMES_ONLY: Verdict = attrs.evolve(PLAIN, names_only_variables=True)
@@ -34,7 +42,9 @@ def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
     return attrs.evolve(so_far, pins=frozenset({PinReason.UNREADABLE}))
 
 
-def with_known_collation(packet: bytes, changes: Sequence[SessionChanges], known: Recent) -> Sequence[SessionChanges]:
+def with_known_collation(
+    packet: bytes, changes: Sequence[SessionChanges], known: Recent
+) -> Sequence[SessionChanges]:
     """Add the collation that SET NAMES chose, which servers do not report, where it is known already."""
     if len(changes) != 1 or not _SET_NAMES.match(packet, HEADER + 1):
         return changes
@@ -65,4 +75,6 @@ def named(reads: Diagnostics) -> str:
         names.append("FOUND_ROWS()")
     if reads & Diagnostics.CONDITIONS:
         names.append("warnings and errors")
+    if reads & Diagnostics.SEQUENCE:
+        names.append("the last value of a sequence")
     return ", ".join(names)

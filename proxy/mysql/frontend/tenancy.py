@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ...errors import ClientError, diagnostics_gone
 from ..backend.connection import BackendConnection, Borrower
+from ..backend.errors import ConnectFailed
 from ..backend.own_commands import reset
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
@@ -22,7 +23,10 @@ from .statements import named
 from .transfer import is_ready, prepare, settle
 from .visible import visible_error
 
-__all__ = ["Tenancy"]
+__all__ = ["MAX_RETRIES", "Tenancy"]
+
+#: Connections tried for one statement when they turn out dead before the statement is sent.
+MAX_RETRIES = 3
 
 
 class Tenancy:
@@ -31,7 +35,13 @@ class Tenancy:
     log = Logger()
 
     def __init__(
-        self, context: EndpointContext, key: Any, value: SessionValue, borrower: Borrower, program: str, client: int
+        self,
+        context: EndpointContext,
+        key: Any,
+        value: SessionValue,
+        borrower: Borrower,
+        program: str,
+        client: int,
     ) -> None:
         self.connection: BackendConnection | None = None
         self._context = context
@@ -41,6 +51,7 @@ class Tenancy:
         self._program = program
         self._client = client
         self._over = False
+        self._retries = 0
         self._pending: Deferred[Any] | None = None
         self._hold: Any = None
         #: Where the last statement ran, and how often that connection had been lent by then.
@@ -49,9 +60,12 @@ class Tenancy:
     # Getting a connection
 
     def acquire(
-        self, reads: Diagnostics, granted: Callable[[BackendConnection], None], refused: Callable[[ClientError], None]
+        self,
+        reads: Diagnostics,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
     ) -> None:
-        """Call ``granted`` with a connection that continues the session, or ``refused``; at once if possible."""
+        """Call ``granted`` with a connection that continues the session, or ``refused``; at once if able."""
         connection = self.connection
         if connection is not None:
             self._stop_holding()
@@ -62,7 +76,7 @@ class Tenancy:
             connection = self._same_connection()
             if connection is not None:
                 reads = Diagnostics.NONE
-            elif self._last is not None and reads & ~Diagnostics.LAST_INSERT_ID:
+            elif self._needs_what_is_gone(reads):
                 refused(diagnostics_gone(named(reads)))
                 return
         if connection is None:
@@ -84,6 +98,14 @@ class Tenancy:
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
 
+    def _needs_what_is_gone(self, reads: Diagnostics) -> bool:
+        """Whether a statement reads what only the connection of an earlier statement knew."""
+        if self._last is None:
+            return False
+        if reads & ~(Diagnostics.LAST_INSERT_ID | Diagnostics.CONDITIONS):
+            return True
+        return bool(reads & Diagnostics.CONDITIONS) and self._value.conditions_seen
+
     def _same_connection(self) -> BackendConnection | None:
         """The connection of the last statement, if it is idle and nobody has used it since."""
         if self._last is None:
@@ -100,6 +122,9 @@ class Tenancy:
         granted: Callable[[BackendConnection], None],
         refused: Callable[[ClientError], None],
     ) -> None:
+        if self._over:
+            self._context.pool.give_back(connection)
+            return
         if is_ready(connection, self._value, reads):
             connection.lend(self._borrower)
             self.connection = connection
@@ -110,13 +135,20 @@ class Tenancy:
             if self._over:
                 self._context.pool.give_back(connection)
                 return
+            self._retries = 0
             connection.lend(self._borrower)
             self.connection = connection
             granted(connection)
 
         def not_prepared(failure: Failure) -> None:
             error = self._not_prepared(connection, failure)
-            if not self._over:
+            if self._over:
+                return
+            if failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
+                # It was dead before the client's statement was sent: another one will do.
+                self._retries += 1
+                self.acquire(reads, granted, refused)
+            else:
                 refused(error)
 
         preparing = prepare(connection, self._value, reads, self._context.init_query())
@@ -155,17 +187,19 @@ class Tenancy:
         self._last = (connection, connection.serial)
         self._context.pool.give_back(connection)
 
-    def hold(self) -> None:
-        """Keep the connection for a moment, unless somebody waits for one."""
-        seconds = self._context.options.diagnostics_hold_timeout
-        if seconds <= 0 or self._context.pool.waiting:
-            self.release()
-        else:
-            self._hold = self._context.clock.callLater(seconds, self._held_long_enough)
+    @property
+    def may_hold(self) -> bool:
+        """Whether the connection may be kept for a moment: nobody waits for one."""
+        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.waiting
 
-    def _held_long_enough(self) -> None:
-        self._hold = None
-        self.release()
+    def hold(self, let_go: Callable[[], None]) -> None:
+        """Keep the connection for diagnostics_hold_timeout, then call back unless it is used until then."""
+
+        def over() -> None:
+            self._hold = None
+            let_go()
+
+        self._hold = self._context.clock.callLater(self._context.options.diagnostics_hold_timeout, over)
 
     def _stop_holding(self) -> None:
         hold, self._hold = self._hold, None
@@ -216,7 +250,7 @@ class Tenancy:
         """Give up what the session has on its connection (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
         connection, self.connection = self.connection, None
         self._stop_holding()
-        self._last = None
+        self._forget_last()
         if connection is not None:
             self._recover(connection)
 
@@ -226,8 +260,7 @@ class Tenancy:
         if self._pending is not None:
             self._pending.cancel()
         self._stop_holding()
-        if self._last is not None and self._last[0].insert_id_of is self._value:
-            self._last[0].insert_id_of = None
+        self._forget_last()
         connection, self.connection = self.connection, None
         if connection is None or connection.borrower is None:
             return
@@ -246,6 +279,11 @@ class Tenancy:
         else:
             self._recover(connection)
 
+    def _forget_last(self) -> None:
+        if self._last is not None and self._last[0].insert_id_of is self._value:
+            self._last[0].insert_id_of = None
+        self._last = None
+
     def _recover(self, connection: BackendConnection) -> None:
         """Return a connection that a session leaves things on, once it is reset."""
         connection.take_back()
@@ -263,6 +301,7 @@ class Tenancy:
 
     def _abandon(self, connection: BackendConnection) -> None:
         """End the statement of a client that is gone; what still arrives of its response is dropped."""
+        connection.take_back()
         connection.lend(_NOBODY)
         if not self._context.options.kill_abandoned_statements:
             self._context.pool.discard(connection)
@@ -270,7 +309,7 @@ class Tenancy:
 
         def not_killed(failure: Failure) -> None:
             self.log.warn(
-                "[dbConnection={number}] the statement of a client that is gone could not be killed: {problem}",
+                "[dbConnection={number}] the statement of a client that is gone was not killed: {problem}",
                 number=connection.thread_id,
                 problem=failure.value,
             )

@@ -46,9 +46,7 @@ class ServerTls:
 
 def _certificates(pem: bytes) -> list[crypto.X509]:
     marker = b"-----BEGIN CERTIFICATE-----"
-    found = [
-        crypto.load_certificate(crypto.FILETYPE_PEM, marker + part) for part in pem.split(marker)[1:]
-    ]
+    found = [crypto.load_certificate(crypto.FILETYPE_PEM, marker + part) for part in pem.split(marker)[1:]]
     if not found:
         raise ValueError("no certificate in the file")
     return found

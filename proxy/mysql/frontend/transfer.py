@@ -38,10 +38,10 @@ def prepare(
     if connection.user_variables_of is not None and connection.user_variables_of is not value:
         yield reset(connection, init_query)
         connection.user_variables_of = None
-    yield become(connection, value.settings)
     if reads & ~Diagnostics.LAST_INSERT_ID:
-        # Only a session that has run nothing yet comes here: give it what a fresh connection says.
-        yield query(connection, "SELECT 1 FROM DUAL WHERE 1=0")
+        # Only a session that has left nothing to be read comes here: give it what a fresh connection says.
+        yield reset(connection, init_query)
+    yield become(connection, value.settings)
     if reads and connection.insert_id_of is not value:
         yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
 
@@ -58,12 +58,14 @@ def _read_insert_id(
 
 @inlineCallbacks
 def settle(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Answer], Answer, None]:
-    """Ask the target for the values in effect, where those it reported may not be.
+    """Ask the target for the state in effect, where what it reported may not be.
 
-    A no-op SET makes the tracker report the connection's collation and every value it has marked as changed.
+    A no-op SET makes the tracker report the connection's collation and every value it has marked as changed;
+    its OK packet tells whether a failed statement has left a transaction open, which an error packet cannot.
     """
     answer = yield query(connection, _SETTLE)
     for change in answer.changes:
         value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
+    value.status = int(answer.ok.status)
     value.unsettled = False
     connection.settings = value.settings

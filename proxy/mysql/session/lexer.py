@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import attrs
 
-__all__ = ["MAX_PIECES", "Kind", "Lexed", "Token", "lex"]
+__all__ = ["MAX_PIECES", "Kind", "Lexed", "Token", "lex", "split_statements"]
 
 # Tokens, blanks and comments; about 50 ms. A list of values counts as one, so only odd texts come near it.
 MAX_PIECES = 50_000
@@ -98,6 +98,21 @@ _MAY_HIDE_AN_END = frozenset((Kind.STRING, Kind.DOUBLE_QUOTED, Kind.BACKQUOTED, 
 def lex(statement: bytes, backslash_escapes: bool) -> Lexed:
     """Split a text; never fails. Where an end is missing the rest is left out and the text is unreadable."""
     return _Lexer(statement, backslash_escapes).run()
+
+
+def split_statements(text: bytes) -> list[bytes]:
+    """The statements of a text, cut at semicolons outside of literals and comments, without empty ones."""
+    pieces = []
+    start = at = 0
+    while at < len(text):
+        found = _WITH_ESCAPES(text, at)
+        assert found is not None
+        at = found.end()
+        if found.lastindex == Kind.MARK and found.group() == b";":
+            pieces.append(text[start : at - 1])
+            start = at
+    pieces.append(text[start:])
+    return [piece.strip() for piece in pieces if piece.strip()]
 
 
 class _Lexer:

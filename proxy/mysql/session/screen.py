@@ -18,7 +18,15 @@ from .lexer import Lexed, lex
 from .pins import PinReason
 from .verdict import PLAIN, Verdict
 
-__all__ = ["DEFAULT_CACHED_LENGTH", "DEFAULT_CACHED_VERDICTS", "LONGEST_TRIGGER", "Dialect", "Screen", "dialect_of", "may_leave_state"]
+__all__ = [
+    "DEFAULT_CACHED_LENGTH",
+    "DEFAULT_CACHED_VERDICTS",
+    "LONGEST_TRIGGER",
+    "Dialect",
+    "Screen",
+    "dialect_of",
+    "may_leave_state",
+]
 
 DEFAULT_CACHED_VERDICTS = 1000
 DEFAULT_CACHED_LENGTH = 1024

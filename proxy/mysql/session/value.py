@@ -33,6 +33,7 @@ class SessionValue:
         "_exclude_variable_sets",
         "_initial_status",
         "characteristics",
+        "conditions_seen",
         "initial",
         "insert_id_unread",
         "last_insert_id",
@@ -54,6 +55,8 @@ class SessionValue:
         self.characteristics = ""
         #: Prepared statements of the binary protocol, by id, with what their text may do.
         self.statements: dict[int, Verdict] = {}
+        #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
+        self.conditions_seen = False
         self.last_insert_id = 0
         #: LAST_INSERT_ID() may differ from ``last_insert_id``; the connection that ran the statement knows.
         self.insert_id_unread = False
@@ -113,8 +116,10 @@ class SessionValue:
             if change.state_changed and not explained and not verdict.pins and not self.pins:
                 self.pin(PinReason.UNTRACKED_STATE, now)
                 new.append(PinReason.UNTRACKED_STATE)
-        if not tracked and (verdict.names_only_variables or verdict.calls) and self.pin(
-            PinReason.SESSION_TRACKING, now
+        if (
+            not tracked
+            and (verdict.names_only_variables or verdict.calls)
+            and self.pin(PinReason.SESSION_TRACKING, now)
         ):
             new.append(PinReason.SESSION_TRACKING)
         return new
@@ -151,6 +156,7 @@ class SessionValue:
         self.settings = self.initial.changed(schema=self.settings.schema)
         self.forget_connection()
         self.status = self._initial_status
+        self.conditions_seen = False
         self.last_insert_id = 0
 
     def forget_connection(self) -> None:
@@ -161,5 +167,3 @@ class SessionValue:
         self.status &= ~_IN_TRANSACTION
         self.insert_id_unread = False
         self.unsettled = False
-
-

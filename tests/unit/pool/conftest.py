@@ -1,6 +1,7 @@
 """A target without a network: carries decisions out when the test says so."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,7 +118,13 @@ class World:
         return None if deadline is None else deadline - self.now
 
 
-@pytest.fixture()
+@pytest.fixture
+def new_connection() -> Callable[..., FakeConnection]:
+    """Make a connection of the key "app"."""
+    return partial(FakeConnection, "app")
+
+
+@pytest.fixture
 def new_world() -> Callable[..., World]:
     """Make a world with the given limits; jitters are off unless given."""
     return World

@@ -43,6 +43,14 @@ def test_exact_match_is_not_asked():
     assert exact.connection.asked == 0
 
 
+def test_newest_exact_match():
+    bucket = Bucket("app")
+    push(bucket, ONE)
+    newest = push(bucket, ONE)
+    push(bucket, TWO)
+    assert bucket.best_idle(ONE) is newest
+
+
 def test_look_back_bounds_the_questions():
     bucket = Bucket("app")
     fitting = push(bucket, ONE)

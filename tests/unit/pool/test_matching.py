@@ -52,10 +52,11 @@ def test_nobody_can_use_it_so_it_makes_room(new_world):
     assert world.succeed() is world.granted[waiter]
 
 
-def test_its_own_open_serves_a_waiter_without_being_asked(new_world):
+def test_its_own_open_serves_a_waiter_without_being_asked(new_world, new_connection):
     world = new_world(max_connections=1)
     waiter = world.wait(settings=ONE)
-    connection = world.succeed(refuses=(ONE,))
+    connection = new_connection(settings=TWO, refuses=(ONE,))
+    world.apply(world.state.opened(world.opens.pop(), connection, world.now))
     assert world.granted == {waiter: connection}
 
 
@@ -81,6 +82,14 @@ def test_passed_over_waiter_that_cannot_use_it_gets_the_slot(new_world):
     assert world.give_back(connection) == [Close(connection, CloseReason.MADE_ROOM)]
     world.gone(connection)
     assert world.succeed() is world.granted[patient]
+
+
+def test_passed_over_waiter_with_an_open_under_way_costs_nothing(new_world):
+    world = new_world(max_connections=2)
+    connection = world.borrow(settings=ONE, refuses=(TWO,))
+    world.wait(settings=TWO).skipped = AGE_LIMIT
+    younger = world.wait(settings=ONE)
+    assert world.give_back(connection) == [Grant(younger, connection)]
 
 
 class TestOtherKeys:

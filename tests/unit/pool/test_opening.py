@@ -195,7 +195,9 @@ class TestWarm:
         world = new_world(min_idle=2)
         world.idle("a", ONE)
         world.tick(1)
-        assert [(request.key, request.settings, request.context) for request in world.opens] == [("a", ONE, None)]
+        assert [(request.key, request.settings, request.context) for request in world.opens] == [
+            ("a", ONE, None)
+        ]
         world.succeed()
         world.tick(1)
         assert not world.opens
@@ -223,6 +225,27 @@ class TestWarm:
         world.tick(59)
         assert [request.key for request in world.opens] == ["unused"]
         world.gone(world.succeed())
+        world.tick(1)
+        assert not world.opens
+
+    def test_taking_keeps_a_key_in_use(self, new_world):
+        world = new_world(min_idle=1, warm_key_timeout=60)
+        connection = world.idle()
+        world.now += 50
+        assert world.take() is connection
+        world.tick(50)
+        assert len(world.opens) == 1
+
+    def test_waiters_come_first(self, new_world):
+        world = new_world(min_idle=2)
+        world.wait()
+        world.tick(1)
+        assert len(world.opens) == 1
+
+    def test_a_failing_key_is_not_warmed(self, new_world):
+        world = new_world(min_idle=1, backoff_initial=5.0)
+        world.state.cancel(world.wait())
+        world.fail()
         world.tick(1)
         assert not world.opens
 

@@ -82,7 +82,7 @@ def failure_of(deferred, kind):
     return failures[0]
 
 
-@pytest.fixture()
+@pytest.fixture
 def new_target():
     targets = []
 
@@ -192,6 +192,7 @@ class TestCancel:
         first, second = target.pool.borrow("app", None), target.pool.borrow("app", None)
         first.cancel()
         failure_of(first, CancelledError)
+        assert target.pool.metrics.waiting == 1
         connection = target.accept()
         assert result_of(second) is connection
 
@@ -265,6 +266,16 @@ class TestReentrancy:
         assert result_of(two) is other
         target.pool.give_back(other)
         assert result_of(one) is other
+
+    def test_connection_lost_before_its_close_is_not_closed(self, new_target):
+        target = new_target(at_once=True)
+        first, second = (result_of(target.pool.borrow("app", None)) for _ in range(2))
+        first.close = lambda reason: target.pool.closed(second)
+        target.pool.give_back(first)
+        target.pool.give_back(second)
+        target.pool.retire_all()
+        assert second.reasons == []
+        assert target.pool.metrics.database_connections_closing == 1
 
     def test_connection_may_be_gone_within_close(self, new_target):
         target = new_target(at_once=True)

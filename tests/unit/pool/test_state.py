@@ -277,6 +277,24 @@ class TestGenerations:
         assert not world.refused
         assert world.succeed() is world.granted[waiter]
 
+    def test_an_abandoned_open_that_succeeds_does_not_end_the_pause(self, new_world):
+        world = new_world(backoff_initial=5.0)
+        world.wait()
+        (old,) = world.opens
+        world.apply(world.state.retire_all(world.now))
+        world.fail(request=world.opens[1])
+        world.succeed(old)
+        assert not world.opens
+        assert world.deadline_in() == 5.0
+
+    def test_retire_leaves_the_reason_of_what_is_closing(self, new_world):
+        world = new_world()
+        connection = world.borrow()
+        world.apply(world.state.discard(connection))
+        assert world.apply(world.state.retire_all(world.now)) == []
+        world.gone(connection)
+        assert world.state.metrics.database_connections_closed_total[CloseReason.UNCLEAN] == 1
+
     def test_retire_ends_the_pause_after_failures(self, new_world):
         world = new_world()
         world.wait()
@@ -350,6 +368,17 @@ class TestDrain:
         assert world.take() is None
         world.tick(1)
         assert not world.opens
+
+
+def test_waits_are_summed(new_world):
+    world = new_world(max_connections=1)
+    connection = world.borrow()
+    world.wait()
+    world.wait()
+    for seconds in (2, 3):
+        world.now += seconds
+        world.give_back(connection)
+    assert world.state.metrics.borrow_latency_sum == 2 + 5
 
 
 def test_metrics_add_up(new_world):

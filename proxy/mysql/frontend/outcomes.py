@@ -1,0 +1,102 @@
+"""What a response means for the session: its value, its pins, what must be remembered of the connection."""
+
+from collections.abc import Callable, Sequence
+
+from twisted.logger import Logger
+
+from ..backend.connection import BackendConnection
+from ..session.digest import digest
+from ..session.pins import PinReason
+from ..session.value import SessionValue
+from ..session.verdict import PLAIN, Verdict
+from ..wire.commands import ResponseKind
+from ..wire.framing import HEADER
+from ..wire.results import SessionChanges
+from ..wire.scanner import ResponseScanner
+from .context import EndpointContext
+from .statements import may_return_insert_id, with_known_collation
+
+__all__ = ["Outcomes"]
+
+_WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
+
+
+class Outcomes:
+    """Takes in the responses of one session."""
+
+    log = Logger()
+
+    def __init__(self, context: EndpointContext, value: SessionValue, client: int) -> None:
+        self._context = context
+        self._value = value
+        self._client = client
+        self._seconds: Callable[[], float] = context.clock.seconds
+
+    def take_in(
+        self,
+        kind: ResponseKind,
+        verdict: Verdict,
+        packet: bytes,
+        scanner: ResponseScanner,
+        connection: BackendConnection,
+    ) -> None:
+        """Hold as a value what the response to ``packet`` said, and pin where that cannot be."""
+        if kind in _WITHOUT_STATUS:
+            return
+        value = self._value
+        if scanner.errno or scanner.warnings:
+            value.conditions_seen = True
+        if scanner.errno:
+            self._take_error(verdict, packet, connection)
+        if kind is ResponseKind.PREPARE:
+            self._take_prepared(verdict, packet, scanner, connection)
+            return
+        connection.status = scanner.status
+        if verdict is PLAIN and not scanner.changes:
+            value.status = scanner.status
+        else:
+            self._take_changes(verdict, packet, scanner, connection)
+        if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
+            unknown = scanner.result_set and may_return_insert_id(packet)
+            value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown)
+            if value.insert_id_unread:
+                connection.insert_id_of = value
+
+    def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
+        """An error packet tells nothing of what was done before it: an open transaction, changed state."""
+        self._value.unsettled = True
+        if verdict.calls and self._value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
+            self._log_pins([PinReason.UNTRACKED_STATE], packet, connection)
+
+    def _take_prepared(
+        self, verdict: Verdict, packet: bytes, scanner: ResponseScanner, connection: BackendConnection
+    ) -> None:
+        """A prepared statement has run nothing yet, but lives on this connection."""
+        if not scanner.errno:
+            self._value.statements[scanner.statement_id] = verdict
+            if self._value.pin(PinReason.PREPARED_STATEMENT, self._seconds()):
+                self._log_pins([PinReason.PREPARED_STATEMENT], packet, connection)
+
+    def _take_changes(
+        self, verdict: Verdict, packet: bytes, scanner: ResponseScanner, connection: BackendConnection
+    ) -> None:
+        value = self._value
+        changes: Sequence[SessionChanges] = with_known_collation(
+            packet, scanner.changes, self._context.names_collations
+        )
+        new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
+        if value.leaves_user_variables(verdict):
+            connection.user_variables_of = value
+        if new:
+            self._log_pins(new, packet, connection)
+
+    def _log_pins(self, reasons: Sequence[PinReason], packet: bytes, connection: BackendConnection) -> None:
+        self.log.info(
+            "[clientConnection={client}] The client session was pinned to the database connection"
+            " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
+            ' until the session ends. Reason: {reason}. Digest: "{digest}".',
+            client=self._client,
+            number=connection.thread_id,
+            reason=", ".join(reason.value for reason in reasons),
+            digest=digest(packet[HEADER + 1 :]),
+        )
