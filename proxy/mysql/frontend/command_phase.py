@@ -139,6 +139,8 @@ class CommandPhase:
             self.refuse(connection_lost(lost))
         elif code == _QUERY:
             self.run(ResponseKind.RESULT, self._screened(packet))
+        elif code in LOCAL_COMMANDS and self._intake.uploading and code != Command.STMT_SEND_LONG_DATA:
+            self.refuse(malformed("the command is too long"))
         elif code in LOCAL_COMMANDS:
             LOCAL_COMMANDS[Command(code)](self, packet)
         elif code in RESPONSES:
@@ -249,7 +251,7 @@ class CommandPhase:
             self._stage = _Stage.RUNNING
 
     def _swallow(self) -> None:
-        self._intake.upload()
+        self._intake.skip()
         if self._intake.uploading:
             return
         self._stage = _Stage.IDLE
@@ -273,6 +275,12 @@ class CommandPhase:
         self.channel.send_error(error, self._intake.sequence)
         if not was_idle:
             self._resume_commands()
+
+    def skip(self) -> None:
+        """Drop the command, once all of it has arrived, without an answer."""
+        if self._intake.uploading:
+            self._stage = _Stage.REFUSING
+            self._continue_command()
 
     def answer_ok(self) -> None:
         """Answer the command with OK, without asking the database."""

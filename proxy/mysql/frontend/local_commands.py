@@ -56,6 +56,8 @@ def _send_long_data(phase: "CommandPhase", _packet: bytes) -> None:
     """Has no response: without the connection that has the statement there is nothing to be done."""
     if phase.tenancy.connection is not None:
         phase.run(ResponseKind.NONE)
+    else:
+        phase.skip()
 
 
 LOCAL_COMMANDS: Final[Mapping[Command, Callable[["CommandPhase", bytes], None]]] = {

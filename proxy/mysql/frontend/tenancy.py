@@ -215,7 +215,7 @@ class Tenancy:
 
         def done(_: None) -> None:
             if self._over:
-                self._context.pool.give_back(connection)
+                self._recover(connection)
                 return
             connection.lend(self._borrower)
             settled()

@@ -20,7 +20,7 @@ class OutOfOrder(MalformedPacket):
 class CommandIntake:
     """``feed`` chunks; ``take`` a command; while ``uploading``, ``upload`` the rest of it."""
 
-    __slots__ = ("_buffer", "_left", "_limit", "_more", "_size", "_whole", "sequence", "uploading")
+    __slots__ = ("_buffer", "_file", "_left", "_limit", "_more", "_size", "_whole", "sequence", "uploading")
 
     def __init__(self, max_statement_size: int, whole: int = WHOLE_COMMAND) -> None:
         self._buffer = b""
@@ -29,6 +29,7 @@ class CommandIntake:
         #: Bytes of the current packet that are still to come, and whether another packet continues it.
         self._left = 0
         self._more = False
+        self._file = False
         self._size = 0
         #: A command's end has not been handed out yet.
         self.uploading = False
@@ -105,6 +106,7 @@ class CommandIntake:
     def begin_file(self) -> None:
         """LOCAL INFILE: the client now sends packets until an empty one."""
         self._left = 0
+        self._file = True
         self.uploading = True
 
     def upload_file(self, sequence_offset: int) -> bytes:
@@ -124,5 +126,12 @@ class CommandIntake:
             header, self._buffer = self._buffer[:HEADER], self._buffer[HEADER:]
             self._left = int.from_bytes(header[:3], "little")
             out.append(header[:3] + bytes(((header[3] - sequence_offset) & 0xFF,)))
-            self.uploading = self._left > 0
+            self.uploading = self._file = self._left > 0
         return b"".join(out)
+
+    def skip(self) -> None:
+        """Drop what has arrived of a long command or a file."""
+        if self._file:
+            self.upload_file(0)
+        else:
+            self.upload()
