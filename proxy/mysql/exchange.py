@@ -7,7 +7,10 @@ from twisted.python.failure import Failure
 
 from .wire.framing import PacketReader
 
-__all__ = ["Exchange"]
+__all__ = ["MAX_UNREAD", "Exchange"]
+
+#: Packets that may arrive before somebody asks for them.
+MAX_UNREAD = 4
 
 
 class Exchange:
@@ -29,13 +32,13 @@ class Exchange:
         return (self._reader.sequence + 1) & 0xFF
 
     def feed(self, data: bytes) -> bool:
-        """Take a chunk; False if it holds a packet nobody asked for. Raises PacketTooLarge."""
+        """Take a chunk; False if it holds packets nobody asked for. Raises PacketTooLarge."""
         self._reader.feed(data)
         while (payload := next(self._reader.payloads(), None)) is not None:
             waiting, self._waiting = self._waiting, None
             if waiting is not None:
                 waiting.callback(payload)
-            elif self.expected:
+            elif self.expected and len(self._payloads) < MAX_UNREAD:
                 self._payloads.append(payload)
             else:
                 return False

@@ -47,11 +47,14 @@ class TargetMonitor(Generic[AnswerT]):
         self._on_answer = on_answer
         self._classify = classify
         self._first: list[Deferred[None]] = []
+        self._clock = clock
         self._loop = LoopingCall(self._ask)
-        self._loop.clock = clock
 
     def start(self) -> None:
         """Ask now and at every interval; an answer that is late delays the next question."""
+        # A new object each time: one that is stopped while its probe is under way would go on beside it.
+        self._loop = LoopingCall(self._ask)
+        self._loop.clock = self._clock
         self._loop.start(self._interval).addErrback(
             lambda failure: self.log.failure("the monitor of {target} stopped", failure, target=self._name)
         )

@@ -148,7 +148,9 @@ class Client:
     def write(self) -> None:
         step, note = self.random.randrange(1000), f"{self.number}: {self.random.random()}"
         run(
-            self.connection, "REPLACE INTO app.work (client, step, note) VALUES (%s, %s, %s)", (self.number, step, note)
+            self.connection,
+            "REPLACE INTO app.work (client, step, note) VALUES (%s, %s, %s)",
+            (self.number, step, note),
         )
         self.expected.rows[step] = note
         self.end()
@@ -189,7 +191,9 @@ class Client:
     # Looking
 
     def rows(self) -> dict[int, str]:
-        found = fetch(self.connection, f"SELECT step, note FROM app.work WHERE client = {self.number} AND step >= 0")
+        found = fetch(
+            self.connection, f"SELECT step, note FROM app.work WHERE client = {self.number} AND step >= 0"
+        )
         return dict(found)
 
     def check_settings(self) -> None:
@@ -219,7 +223,8 @@ class Crowd:
         before = threading.stack_size(STACK_SIZE)
         try:
             threads = [
-                threading.Thread(target=self._client, args=(number,), daemon=True) for number in range(CLIENTS)
+                threading.Thread(target=self._client, args=(number,), daemon=True)
+                for number in range(CLIENTS)
             ]
             for thread in threads:
                 thread.start()

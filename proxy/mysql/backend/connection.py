@@ -86,6 +86,7 @@ class BackendConnection(TwistedProtocol):
         self._exchange = Exchange(MAX_OWN_RESPONSE, lambda: self.abort("timed out"))
         self._closing: Any = None
         self._ended = False
+        self._awaiting_insert_id: list[defer.Deferred[None]] = []
         self._on_lost: list[Callable[[BackendConnection], None]] = []
 
     # Lending
@@ -103,6 +104,33 @@ class BackendConnection(TwistedProtocol):
     def can_become(self, wanted: object) -> bool:
         """Whether replaying a difference leads to ``wanted``: a selected schema cannot be deselected."""
         return isinstance(wanted, Settings) and bool(wanted.schema or not self.settings.schema)
+
+    def keep_insert_id(self, value: SessionValue) -> None:
+        """From now on LAST_INSERT_ID() of this session is only known here."""
+        previous = value.insert_id_at
+        if previous is not None and previous is not self:
+            previous.drop_insert_id()
+        if self.insert_id_of is not value:
+            self.drop_insert_id()
+        self.insert_id_of = value
+        value.insert_id_at = self
+
+    def drop_insert_id(self) -> None:
+        """It has been read, or will never be."""
+        value, self.insert_id_of = self.insert_id_of, None
+        if value is not None and value.insert_id_at is self:
+            value.insert_id_at = None
+        waiting, self._awaiting_insert_id = self._awaiting_insert_id, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def insert_id_dropped(self) -> defer.Deferred[None]:
+        """Fires when the session that has the connection now has read what is kept here for another."""
+        if self.insert_id_of is None:
+            return defer.succeed(None)
+        waiting: defer.Deferred[None] = defer.Deferred()
+        self._awaiting_insert_id.append(waiting)
+        return waiting
 
     def when_lost(self, callback: Callable[["BackendConnection"], None]) -> None:
         """Call back once the target no longer has this connection."""
@@ -197,6 +225,7 @@ class BackendConnection(TwistedProtocol):
             closed = reason.check(error.ConnectionDone) is not None
             self.lost = "connection closed" if closed else certificate_problem(reason.value)
         self._ended = True
+        self.drop_insert_id()
         self._exchange.fail(ConnectFailed(self.lost))
         borrower, self.borrower = self.borrower, None
         if borrower is not None:

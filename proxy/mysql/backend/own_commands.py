@@ -57,7 +57,7 @@ def command(connection: BackendConnection, payload: bytes) -> Generator[Deferred
                 if first[:1] in (bytes((EOF,)), bytes((ERR,))):
                     break
                 rows.append(_text_row(first))
-        ok = _closing(first)
+        ok = _closing(connection, first)
         changes.append(decode_session_changes(ok.session))
         connection.status = int(ok.status)
         if not ok.status & Status.MORE_RESULTS_EXISTS:
@@ -65,8 +65,9 @@ def command(connection: BackendConnection, payload: bytes) -> Generator[Deferred
             return Answer(ok, tuple(changes), tuple(rows))
 
 
-def _closing(payload: bytes) -> OkPacket:
+def _closing(connection: BackendConnection, payload: bytes) -> OkPacket:
     if payload[:1] == bytes((ERR,)):
+        connection.idle()
         raise TargetError(ErrorPacket.decode(payload))
     if payload[:1] == bytes((EOF,)) and len(payload) == 5:
         return OkPacket(
@@ -110,7 +111,7 @@ def set_up(connection: BackendConnection, init_query: str) -> Generator[Deferred
     # Last, because the character set is the client's own choice and always part of a session's settings.
     yield query(connection, _NAMES)
     connection.baseline = baseline
-    connection.settings = FRESH.changed(schema=connection.settings.schema, variables=_NAMES_VALUES)
+    connection.settings = _without_variables(connection.settings).changed(variables=_NAMES_VALUES)
 
 
 def _statements(init_query: str) -> list[str]:
@@ -122,8 +123,12 @@ def _statements(init_query: str) -> list[str]:
 def reset(connection: BackendConnection, init_query: str) -> Generator[Deferred[Any], Any, None]:
     """Drop everything a session left behind: COM_RESET_CONNECTION, then set up anew."""
     yield command(connection, bytes((Command.RESET_CONNECTION,)))
-    connection.settings = FRESH.changed(schema=connection.settings.schema)
     yield set_up(connection, init_query)
+
+
+def _without_variables(current: Settings) -> Settings:
+    """A reset keeps the schema and whether multi-statements are on."""
+    return FRESH.changed(schema=current.schema, multi_statements=current.multi_statements)
 
 
 @inlineCallbacks

@@ -169,7 +169,8 @@ class ClientConnection(Protocol):
             commands.data(data)
             return
         try:
-            self._exchange.feed(data)
+            if not self._exchange.feed(data):
+                self.abort()
         except MalformedPacket as problem:
             self._exchange.fail(problem)
 
@@ -228,6 +229,9 @@ class ClientConnection(Protocol):
     def close(self) -> None:
         """Close once everything written is sent, or the client has had its time to read it."""
         self._closing = True
+        if self.commands is not None:
+            # A TLS transport waits for its producer before it closes.
+            self.transport.unregisterProducer()
         self.transport.loseConnection()
         if self._timer is None:
             self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self.abort)

@@ -49,6 +49,7 @@ from .tenancy import Tenancy
 __all__ = ["CommandPhase"]
 
 _QUERY = int(Command.QUERY)
+_WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 
 
@@ -89,11 +90,14 @@ class CommandPhase:
             session_track=bool(capabilities & Capability.SESSION_TRACK),
         )
         self._stage = _Stage.IDLE
+        self._beginning = False
         self._draining = False
         self.said_goodbye = False
         self._packet = b""
         self._kind = ResponseKind.NONE
         self._verdict = PLAIN
+        #: The present command has no response.
+        self._silent = False
         #: The end of the piece of a long statement that was sent last.
         self._overlap = b""
         self._refusal: ClientError | None = None
@@ -117,6 +121,16 @@ class CommandPhase:
 
     def _next(self) -> None:
         """Begin the commands that are there, until one has to wait."""
+        if self._beginning:
+            # Called from below: the loop that is running goes on, however many commands there are.
+            return
+        self._beginning = True
+        try:
+            self._begin_commands()
+        finally:
+            self._beginning = False
+
+    def _begin_commands(self) -> None:
         while self._stage is _Stage.IDLE:
             try:
                 packet = self._intake.take()
@@ -134,9 +148,9 @@ class CommandPhase:
         self.last_active = self._seconds()
         code = packet[HEADER]
         self._packet = packet
+        self._silent = code in _WITHOUT_RESPONSE
         if self._loss is not None and code != Command.QUIT:
-            lost, self._loss = self._loss, None
-            self.refuse(connection_lost(lost))
+            self._refuse_for_loss(self._loss)
         elif code == _QUERY:
             self.run(ResponseKind.RESULT, self._screened(packet))
         elif code in LOCAL_COMMANDS and self._intake.uploading and code != Command.STMT_SEND_LONG_DATA:
@@ -149,6 +163,14 @@ class CommandPhase:
             self.refuse(refused_command(REFUSED[code]))
         else:
             self.refuse(unknown_command())
+
+    def _refuse_for_loss(self, lost: str) -> None:
+        """The first command with a response is told what the session has lost."""
+        if self._silent:
+            self.skip()
+        else:
+            self._loss = None
+            self.refuse(connection_lost(lost))
 
     def _screened(self, packet: bytes) -> Verdict:
         text = packet[HEADER + 1 :]
@@ -272,7 +294,8 @@ class CommandPhase:
         self._refusal = None
         self._packet = b""
         self._stage = _Stage.IDLE
-        self.channel.send_error(error, self._intake.sequence)
+        if not self._silent:
+            self.channel.send_error(error, self._intake.sequence)
         if not was_idle:
             self._resume_commands()
 
@@ -357,6 +380,11 @@ class CommandPhase:
             self._loss = lost if tied else None
         elif self._stage is _Stage.CLOSED:
             return
+        elif self._silent:
+            self._loss = lost if tied else None
+            self._stage = _Stage.IDLE
+            self.skip()
+            self._resume_commands()
         elif self._scanner.started:
             # Part of a response is out: only closing tells the client that the rest will not come.
             self.channel.close()

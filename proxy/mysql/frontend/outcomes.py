@@ -58,9 +58,8 @@ class Outcomes:
             self._take_changes(verdict, packet, scanner, connection)
         if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
             unknown = scanner.result_set and may_return_insert_id(packet)
-            value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown)
-            if value.insert_id_unread:
-                connection.insert_id_of = value
+            if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
+                connection.keep_insert_id(value)
 
     def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""

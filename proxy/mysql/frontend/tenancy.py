@@ -72,8 +72,8 @@ class Tenancy:
             granted(connection)
             return
         value = self._value
-        if reads or value.insert_id_unread:
-            connection = self._same_connection()
+        if reads or value.insert_id_at is not None:
+            connection = self._connection_that_knows(reads)
             if connection is not None:
                 reads = Diagnostics.NONE
             elif self._needs_what_is_gone(reads):
@@ -106,11 +106,19 @@ class Tenancy:
             return True
         return bool(reads & Diagnostics.CONDITIONS) and self._value.conditions_seen
 
-    def _same_connection(self) -> BackendConnection | None:
-        """The connection of the last statement, if it is idle and nobody has used it since."""
+    def _connection_that_knows(self, reads: Diagnostics) -> BackendConnection | None:
+        """A connection that can answer what is read: idle, and used by nobody else since.
+
+        For LAST_INSERT_ID() that is the one that keeps it, for all else the one of the last statement.
+        """
+        keeper = self._value.insert_id_at
+        if not reads & ~Diagnostics.LAST_INSERT_ID and isinstance(keeper, BackendConnection):
+            return keeper if self._context.pool.take_exact(keeper) else None
         if self._last is None:
             return None
         connection, serial = self._last
+        if reads & Diagnostics.LAST_INSERT_ID and connection.insert_id_of is not self._value:
+            return None
         if connection.serial == serial and self._context.pool.take_exact(connection):
             return connection
         return None
@@ -264,8 +272,6 @@ class Tenancy:
         connection, self.connection = self.connection, None
         if connection is None or connection.borrower is None:
             return
-        if connection.insert_id_of is self._value:
-            connection.insert_id_of = None
         if running:
             self._abandon(connection)
         elif vanished and self._value.in_transaction:
@@ -280,14 +286,15 @@ class Tenancy:
             self._recover(connection)
 
     def _forget_last(self) -> None:
-        if self._last is not None and self._last[0].insert_id_of is self._value:
-            self._last[0].insert_id_of = None
+        if self._value.insert_id_at is not None:
+            self._value.insert_id_at.drop_insert_id()
         self._last = None
 
     def _recover(self, connection: BackendConnection) -> None:
         """Return a connection that a session leaves things on, once it is reset."""
         connection.take_back()
-        connection.insert_id_of = connection.user_variables_of = None
+        connection.drop_insert_id()
+        connection.user_variables_of = None
         if PinReason.ROLE in self._value.pins:
             # Not every server goes back to the user's own role on a reset.
             self._context.pool.discard(connection)

@@ -43,6 +43,10 @@ def prepare(
         yield reset(connection, init_query)
     yield become(connection, value.settings)
     if reads and connection.insert_id_of is not value:
+        keeper = value.insert_id_at
+        if isinstance(keeper, BackendConnection):
+            # Another session has that connection and is just asking it.
+            yield keeper.insert_id_dropped()
         yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
 
 
@@ -53,7 +57,7 @@ def _read_insert_id(
     answer = yield query(connection, "SELECT LAST_INSERT_ID()")
     owner.last_insert_id = int(answer.rows[0][0] or 0)
     owner.insert_id_unread = False
-    connection.insert_id_of = None
+    connection.drop_insert_id()
 
 
 @inlineCallbacks

@@ -6,6 +6,7 @@ has. Where neither the protocol nor the lexer can tell what a statement left beh
 
 import enum
 from collections.abc import Iterable
+from typing import Protocol
 
 from ..wire.results import SessionChanges
 from ..wire.status import Status
@@ -26,6 +27,13 @@ class Tie(enum.Enum):
     PINNED = "pinned"
 
 
+class KeepsInsertId(Protocol):
+    """A connection on which LAST_INSERT_ID() of a session can be asked."""
+
+    def drop_insert_id(self) -> None:
+        """Nobody will ask any more."""
+
+
 class SessionValue:
     """Settings, pins, transaction state, open statements and the last insert id of one client."""
 
@@ -35,6 +43,7 @@ class SessionValue:
         "characteristics",
         "conditions_seen",
         "initial",
+        "insert_id_at",
         "insert_id_unread",
         "last_insert_id",
         "pins",
@@ -60,6 +69,8 @@ class SessionValue:
         self.last_insert_id = 0
         #: LAST_INSERT_ID() may differ from ``last_insert_id``; the connection that ran the statement knows.
         self.insert_id_unread = False
+        #: That connection, until it has been asked.
+        self.insert_id_at: KeepsInsertId | None = None
         #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
         self.unsettled = False
         self._exclude_variable_sets = exclude_variable_sets
@@ -139,17 +150,18 @@ class SessionValue:
         if charset_only or not verdict.names_only_variables:
             self.unsettled = True
 
-    def take_insert_id(self, verdict: Verdict, last_insert_id: int, *, unknown: bool) -> None:
-        """What the OK packet of a statement says of LAST_INSERT_ID().
+    def take_insert_id(self, verdict: Verdict, last_insert_id: int, *, unknown: bool) -> bool:
+        """What the OK packet of a statement says of LAST_INSERT_ID(); whether only its connection knows now.
 
         An explicit value for an AUTO_INCREMENT column is reported too, although it leaves LAST_INSERT_ID()
         alone, and a procedure or LAST_INSERT_ID(expr) may change it unreported.
         """
         if last_insert_id:
             self.last_insert_id = last_insert_id
-            self.insert_id_unread = True
-        elif unknown or verdict.calls or verdict.reads & Diagnostics.LAST_INSERT_ID:
-            self.insert_id_unread = True
+        elif not (unknown or verdict.calls or verdict.reads & Diagnostics.LAST_INSERT_ID):
+            return False
+        self.insert_id_unread = True
+        return True
 
     def reset(self) -> None:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
@@ -166,4 +178,6 @@ class SessionValue:
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
         self.insert_id_unread = False
+        if self.insert_id_at is not None:
+            self.insert_id_at.drop_insert_id()
         self.unsettled = False

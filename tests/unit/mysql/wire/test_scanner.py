@@ -174,8 +174,8 @@ def test_the_client_gets_what_a_server_would_have_sent_it(name: str, eof: bool, 
     response = RESPONSES[name]
     incoming = response.wire(eof=False, track="all")
     expected = response.wire(eof=eof, track=track)
-    scanner = scanner_for(eof, track)
     for chunks in manners(incoming):
+        scanner = scanner_for(eof, track)
         assert scan(scanner, response.kind, chunks) == expected
         assert scanner.done
         for field, value in response.expected.items():
