@@ -18,6 +18,7 @@ from .logs import LogLevels
 from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import BackendConnector
 from .mysql.backend.probe import Probe, ProbeResult
+from .mysql.backend.set_up import SetUp
 from .mysql.frontend.client import ClientConnection
 from .mysql.frontend.context import EndpointContext
 from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
@@ -72,7 +73,7 @@ class ProxyService(Service):
         self._fresh_status: int | None = None
         self._store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
         self._connector = BackendConnector(
-            target(config), self._store.lookup, self._init_query, config.proxy.name, reactor
+            target(config), self._store.lookup, self._set_up, config.proxy.name, reactor
         )
         self._connector.on_open = self._opened
         self.pool: Pool[BackendConnection] = Pool(self._connector, pool_limits(config, None), reactor)
@@ -93,7 +94,6 @@ class ProxyService(Service):
             ready=self._monitor.first_probe,
             credential=self._store.lookup,
             kill=self._connector.kill,
-            init_query=self._init_query,
             tls=_server_tls(config),
             rsa_key=RsaKeyPair.generate(),
         )
@@ -145,8 +145,11 @@ class ProxyService(Service):
         credentials = self._store.credentials()
         return credentials[0].username if credentials else None
 
-    def _init_query(self) -> str:
-        return self.config.target_group.connection_pool_config.init_query
+    def _set_up(self) -> SetUp:
+        init_query = self.config.target_group.connection_pool_config.init_query
+        if self._answer is None:
+            return SetUp(init_query)
+        return SetUp(init_query, self._answer.tracked_variables)
 
     def _opened(self, connection: BackendConnection) -> None:
         self._fresh_status = connection.status

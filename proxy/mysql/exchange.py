@@ -50,8 +50,12 @@ class Exchange:
             return succeed(self._payloads.pop(0))
         if self._failure is not None:
             return fail(self._failure)
-        self._waiting = Deferred(lambda _: self._cancel())
+        self._waiting = Deferred(self._stopped_waiting)
         return self._waiting
+
+    def _stopped_waiting(self, _waiting: Deferred[bytes]) -> None:
+        self._waiting = None
+        self._cancel()
 
     def fail(self, problem: BaseException) -> None:
         """No more payloads will come."""

@@ -17,9 +17,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.append(str(REPOSITORY))
 
+from tests.integration.certificates import Authority, KeyFiles  # noqa: E402
 from tests.integration.clients import CommandClient  # noqa: E402
 from tests.integration.daemon import ProxyDaemon  # noqa: E402
 from tests.integration.databases import Target, prepare, tls_options  # noqa: E402
+from tests.integration.sharing import ONE_CONNECTION  # noqa: E402
 
 StartProxy = Callable[..., ProxyDaemon]
 
@@ -53,6 +55,17 @@ def target(database: PrivateMariaDB, ed25519_options: tuple[str, ...]) -> Target
     )
 
 
+@pytest.fixture(scope="session")
+def plain_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A second database, without TLS; tests may kill and restart it, and must leave it running."""
+    if find_server() is None:
+        pytest.skip("no MariaDB server on this machine: `python -m proxy.demo.install` installs one")
+    folder = tmp_path_factory.mktemp("plain")
+    options = (f"--max-connections={DATABASE_MAX_CONNECTIONS}",)
+    with PrivateMariaDB(folder, options=options) as server:
+        yield prepare(server, folder / "no-authority.pem")
+
+
 @pytest.fixture
 def start_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProxy]:
     """Starts proxies before a target, with options by section; each must end cleanly after the test."""
@@ -69,6 +82,12 @@ def start_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProxy
     _stop_all(started)
 
 
+@pytest.fixture(scope="session")
+def proxy_key(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
+    """A certificate for proxies, on the loopback address."""
+    return Authority(tmp_path_factory.mktemp("authority")).issue("proxy", "localhost", "127.0.0.1")
+
+
 @pytest.fixture(scope="module")
 def proxy(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
     """A proxy with plain options that the tests of one module share."""
@@ -76,6 +95,29 @@ def proxy(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     daemon.start()
     yield daemon
     _stop_all([daemon])
+
+
+@pytest.fixture(scope="module")
+def narrow(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
+    """A proxy with one database connection for all, which the tests of one module share."""
+    daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), target.port, target.users, pool=ONE_CONNECTION)
+    daemon.start()
+    yield daemon
+    _stop_all([daemon])
+
+
+@pytest.fixture
+def client(narrow: ProxyDaemon) -> Iterator[Any]:
+    """A client of the narrow proxy."""
+    with narrow.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def other(narrow: ProxyDaemon) -> Iterator[Any]:
+    """Another one."""
+    with narrow.connect() as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ PROCEDURES = """
 DELIMITER //
 CREATE PROCEDURE app.three_results() BEGIN
     SELECT 1 AS a; SELECT 2 AS b, 'two' AS c; SELECT 3 FROM DUAL WHERE 0; END //
-CREATE PROCEDURE app.set_inside() BEGIN SET SESSION sql_mode = 'ANSI'; SET @inside = 'kept'; END //
+CREATE PROCEDURE app.set_inside() BEGIN
+    SET SESSION sql_mode = 'ANSI', time_zone = '+09:00', group_concat_max_len = 4711; SET @inside = 'kept'; END //
 CREATE PROCEDURE app.fails_late() BEGIN
     SELECT 1 AS a; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'late'; END //
 DELIMITER ;
@@ -96,6 +97,7 @@ def prepare(server: PrivateMariaDB, authority: Path, plugins: Sequence[str] = ()
         server.execute(
             f"CREATE USER {name}@'%' IDENTIFIED {how} {'REQUIRE SSL' if name == 'strict' else ''};"
             f"GRANT ALL ON app.* TO {name}@'%'; GRANT ALL ON other.* TO {name}@'%';"
+            f"GRANT ALL ON missing_schema.* TO {name}@'%';"
             f"GRANT FILE, PROCESS, RELOAD ON *.* TO {name}@'%'; GRANT reader TO {name}@'%';"
         )
     return Target(server, authority, users)

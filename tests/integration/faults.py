@@ -19,7 +19,8 @@ _RESET = struct.pack("ii", 1, 0)
 class FaultProxy:
     """Forwards `port` to `target_port` until told to misbehave. `delay` seconds are spent on each chunk."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, host: str = LOOPBACK) -> None:
+        self.host = host
         self.target_port = target_port
         self.delay = 0.0
         self.is_deaf = False
@@ -33,7 +34,7 @@ class FaultProxy:
         """Take connections, again on the same port; ends deafness."""
         self.is_deaf = False
         if self._listener is None:
-            self._listener = socket.create_server((LOOPBACK, self.port), backlog=BACKLOG)
+            self._listener = socket.create_server((self.host, self.port), backlog=BACKLOG)
             self.port = self._listener.getsockname()[1]
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 

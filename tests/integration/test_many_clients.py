@@ -113,7 +113,8 @@ class Client:
                 wanted.sql_mode = self.random.choice(SQL_MODES)
                 run(self.connection, f"SET SESSION sql_mode = '{wanted.sql_mode}'")
             elif part == 1:
-                # Not any minute: MariaDB compares offsets without regard to case, so '+06:13' is '+08:29' there.
+                # Not any minute: MariaDB takes the bytes of an offset for text and ignores case, so that
+                # '+08:29' becomes '+06:13' where that one was in use before.
                 wanted.time_zone = f"+{self.number % 13:02}:{self.random.choice(('00', '30'))}"
                 run(self.connection, f"SET time_zone = '{wanted.time_zone}'")
             elif part == 2:
@@ -163,7 +164,8 @@ class Client:
             step, note = self.random.randrange(1000), f"{self.number}: {self.random.random()}"
             run(
                 self.connection,
-                f"INSERT INTO app.work VALUES ({self.number}, {step}, '{note}') ON DUPLICATE KEY UPDATE note = '{note}'",
+                f"INSERT INTO app.work VALUES ({self.number}, {step}, '{note}')"
+                f" ON DUPLICATE KEY UPDATE note = '{note}'",
             )
             rows[step] = note
             self.pause()

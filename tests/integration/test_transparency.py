@@ -46,7 +46,7 @@ COLUMNS = {
     "BLOB": "REPEAT(x'00', 251)",
     "MEDIUMBLOB": "REPEAT(x'FF', 65536)",
     "LONGBLOB": "REPEAT(x'FB', 16777216)",
-    "ENUM('a','ä')": "'ä'",
+    "ENUM('a','ö')": "'ö'",
     "SET('x','y','z')": "'x,z'",
     "JSON": '\'{"a": [1, null, "😀"]}\'',
     "GEOMETRY": "ST_GeomFromText('POINT(1 2)')",
@@ -138,10 +138,10 @@ def test_the_sql_state_comes_unchanged(target: Target, proxy: ProxyDaemon) -> No
 
 
 def test_a_duplicate_key(client: Any) -> None:
-    run(client, "INSERT INTO item (note) VALUES ('only once 😀')")
+    run(client, "INSERT INTO item (note) VALUES ('only once ö')")
     with pytest.raises(pymysql.IntegrityError) as caught:
-        run(client, "INSERT INTO item (note) VALUES ('only once 😀')")
-    assert caught.value.args == (1062, "Duplicate entry 'only once 😀' for key 'note'")
+        run(client, "INSERT INTO item (note) VALUES ('only once ö')")
+    assert caught.value.args == (1062, "Duplicate entry 'only once ö' for key 'note'")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,8 @@ def test_a_duplicate_key(client: Any) -> None:
         "DROP TABLE IF EXISTS missing_table",
         "SELECT /* 😀 */ 'grün'",
         "SELECT '" + "long " * 10_000 + "'",
-        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i, REPEAT('x', i) FROM n",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
+        " SELECT i, REPEAT('x', i) FROM n",
     ],
 )
 def test_results_come_unchanged(direct: Any, client: Any, sql: str) -> None:
@@ -212,7 +213,7 @@ def test_several_results_of_a_procedure(client: Any) -> None:
         found = [cursor.fetchall()]
         while cursor.nextset():
             found.append(cursor.fetchall())
-    assert found == [((1,),), ((2, "two"),), (), ()]
+    assert [tuple(rows) for rows in found] == [((1,),), ((2, "two"),), (), ()]
 
 
 def test_an_error_after_a_result(client: Any) -> None:
@@ -248,9 +249,9 @@ def test_multi_statements_only_for_those_who_asked(proxy: ProxyDaemon, client: A
 
 def test_found_rows_flag_changes_the_count_of_its_client_only(proxy: ProxyDaemon, client: Any) -> None:
     with proxy.connect(client_flag=CLIENT.FOUND_ROWS) as other:
-        # PyMySQL always sets the flag; what counts is that it arrives.
         assert run(other, "UPDATE place SET name = 'app'") == 1
-    assert run(client, "UPDATE place SET name = 'app'") == 1
+        assert run(client, "UPDATE place SET name = 'app'") == 0
+        assert run(other, "UPDATE place SET name = 'app'") == 1
 
 
 def test_local_infile(proxy: ProxyDaemon, tmp_path: Path) -> None:
@@ -278,7 +279,10 @@ def test_an_unbuffered_cursor(client: Any) -> None:
 
 @pytest.mark.parametrize("charset", ["utf8mb4", "utf8mb3", "latin1", "gbk", "cp1251", "ascii"])
 def test_character_sets_of_the_client(target: Target, proxy: ProxyDaemon, charset: str) -> None:
-    sql = "SELECT @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection"
+    sql = (
+        "SELECT @@character_set_client, @@character_set_connection, @@character_set_results,"
+        " @@collation_connection"
+    )
     with proxy.connect(charset=charset) as client, proxy.connect(charset=charset, port=target.port) as direct:
         assert fetch(client, sql) == fetch(direct, sql)
         for text in {"latin1": "Grüße", "gbk": "漢字", "cp1251": "Привет"}.get(charset, "plain"), "it's":

@@ -23,6 +23,7 @@ from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
 from .errors import ConnectFailed
+from .set_up import SetUp
 from .tls import certificate_problem
 
 __all__ = ["BackendConnection", "Borrower", "MAX_OWN_RESPONSE"]
@@ -62,6 +63,8 @@ class BackendConnection(TwistedProtocol):
         #: The proxy's own number for log lines.
         self.number = number
         self.settings: Settings = FRESH
+        #: How it was brought to the state every connection starts in.
+        self.set_up = SetUp()
         #: What init_query set on the fresh connection.
         self.baseline: Mapping[str, str] = {}
         #: The target's id of this connection.

@@ -18,6 +18,7 @@ from .connection import BackendConnection
 from .errors import ConnectFailed, UnfitTarget
 from .login import LogIn, log_in
 from .own_commands import query, set_up
+from .set_up import SetUp
 from .tls import TargetTls
 
 __all__ = ["BackendConnector", "PoolKey", "Target"]
@@ -59,13 +60,13 @@ class BackendConnector:
         self,
         target: Target,
         credential: Callable[[str], Credential | None],
-        init_query: Callable[[], str],
+        set_up: Callable[[], SetUp],
         proxy_name: str,
         clock: Any,
     ) -> None:
         self.target = target
         self._credential = credential
-        self._init_query = init_query
+        self._set_up = set_up
         self._proxy_name = proxy_name
         self._clock = clock
         self._numbers = count(1)
@@ -111,7 +112,8 @@ class BackendConnector:
     def _open(self, key: PoolKey, program: str) -> Generator[defer.Deferred[Any], Any, BackendConnection]:
         connection: BackendConnection = yield self._connect(key, program)
         try:
-            yield set_up(connection, self._init_query())
+            connection.set_up = self._set_up()
+            yield set_up(connection)
         except BaseException:
             connection.abort("set-up failed")
             raise

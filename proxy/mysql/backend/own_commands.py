@@ -18,7 +18,7 @@ from .errors import TargetError
 __all__ = ["Answer", "become", "command", "query", "reset", "set_up"]
 
 _TRACKERS = (
-    "SET @@session.session_track_system_variables='*',@@session.session_track_schema=ON,"
+    "SET @@session.session_track_system_variables='{}',@@session.session_track_schema=ON,"
     "@@session.session_track_state_change=ON,@@session.session_track_transaction_info='CHARACTERISTICS'"
 )
 _NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
@@ -95,16 +95,16 @@ def query(connection: BackendConnection, sql: str) -> Deferred[Answer]:
 
 
 @inlineCallbacks
-def set_up(connection: BackendConnection, init_query: str) -> Generator[Deferred[Answer], Answer, None]:
+def set_up(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
     """Bring a fresh or reset connection to the state every connection starts in."""
     try:
-        yield query(connection, _TRACKERS)
+        yield query(connection, _TRACKERS.format(connection.set_up.tracked_variables))
     except TargetError as refusal:
         if refusal.packet.errno not in _TRACKERS_REFUSED:
             raise
         connection.tracked = False
     baseline: dict[str, str] = {}
-    for statement in _statements(init_query):
+    for statement in _statements(connection.set_up.init_query):
         answer = yield query(connection, statement)
         for changes in answer.changes:
             baseline.update(changes.variables)
@@ -120,10 +120,10 @@ def _statements(init_query: str) -> list[str]:
 
 
 @inlineCallbacks
-def reset(connection: BackendConnection, init_query: str) -> Generator[Deferred[Any], Any, None]:
+def reset(connection: BackendConnection) -> Generator[Deferred[Any], Any, None]:
     """Drop everything a session left behind: COM_RESET_CONNECTION, then set up anew."""
     yield command(connection, bytes((Command.RESET_CONNECTION,)))
-    yield set_up(connection, init_query)
+    yield set_up(connection)
 
 
 def _without_variables(current: Settings) -> Settings:

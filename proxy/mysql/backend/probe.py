@@ -12,6 +12,7 @@ from .connection import BackendConnection
 from .connector import BackendConnector
 from .errors import UnfitTarget
 from .own_commands import query
+from .set_up import ALL_VARIABLES, variables_to_track
 
 __all__ = ["Probe", "ProbeResult"]
 
@@ -31,6 +32,8 @@ class ProbeResult:
     is_mariadb: bool
     fresh_status: int
     collations: dict[int, tuple[str, str]]
+    #: For session_track_system_variables.
+    tracked_variables: str
 
 
 class Probe:
@@ -42,6 +45,7 @@ class Probe:
         self._username = username
         self._connection: BackendConnection | None = None
         self._collations: dict[int, tuple[str, str]] = {}
+        self._variables = ALL_VARIABLES
         self._fresh_status = int(Status.AUTOCOMMIT)
 
     @inlineCallbacks
@@ -56,8 +60,14 @@ class Probe:
         maximum, version = answer.rows[0]
         # What SELECT @@version shows and what a MariaDB server greets with differ in a prefix.
         greeting = connection.server_version
+        is_mariadb = "MariaDB" in version
         return ProbeResult(
-            int(maximum), greeting or version, "MariaDB" in version, self._fresh_status, self._collations
+            int(maximum),
+            greeting or version,
+            is_mariadb,
+            self._fresh_status,
+            self._collations,
+            ALL_VARIABLES if is_mariadb else self._variables,
         )
 
     @inlineCallbacks
@@ -71,6 +81,8 @@ class Probe:
         self._fresh_status = connection.status
         answer = yield self._connector.limited(query(connection, _COLLATIONS))
         self._collations = {int(number): (name, charset) for number, name, charset in answer.rows if charset}
+        answer = yield self._connector.limited(query(connection, "SHOW SESSION VARIABLES"))
+        self._variables = variables_to_track(name for name, _ in answer.rows)
         self._connection = connection
         return connection
 

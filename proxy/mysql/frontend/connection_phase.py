@@ -129,6 +129,11 @@ def _admit(
 ) -> Generator[Deferred[Any], Any, LoggedIn]:
     username = request.username.decode("utf-8", "replace")
     credential = context.credential(username)
+    if nonce is None or _plugin_of(context, credential) != _default_plugin(context):
+        nonce = fresh_nonce()
+        client.send(AuthSwitchRequest(_plugin_of(context, credential), nonce).encode())
+        response: bytes = yield client.next_payload()
+        request = attrs.evolve(request, response=response)
     proven: bool = yield _authenticate(client, context, request, credential, nonce)
     if credential is None or not proven:
         _log.info(
@@ -154,20 +159,13 @@ def _authenticate(
     context: EndpointContext,
     request: _Request,
     credential: Credential | None,
-    nonce: bytes | None,
+    nonce: bytes,
 ) -> Generator[Deferred[bytes], bytes, bool]:
-    """Run the user's plugin; ``nonce`` is the one the client has answered, or None to switch it."""
-    auth_type = credential.client_password_auth_type if credential is not None else None
-    wanted = _PLUGINS.get(auth_type or "", _default_plugin(context))
-    response = request.response
-    if nonce is None or wanted != _default_plugin(context):
-        nonce = fresh_nonce()
-        client.send(AuthSwitchRequest(wanted, nonce).encode())
-        response = yield client.next_payload()
-    plugin = SERVER_PLUGINS[wanted]
+    """Run the user's plugin on the client's response to ``nonce``."""
+    plugin = SERVER_PLUGINS[_plugin_of(context, credential)]
     password = None if credential is None else credential.password
     channel = Channel(secure=client.secure, rsa_key=context.rsa_key)
-    exchange = plugin.authenticate(password, nonce, response, channel)
+    exchange = plugin.authenticate(password, nonce, request.response, channel)
     answer = None
     while True:
         try:
@@ -176,6 +174,12 @@ def _authenticate(
             return bool(end.value)
         client.send(step.payload)
         answer = (yield client.next_payload()) if step.awaits_reply else b""
+
+
+def _plugin_of(context: EndpointContext, credential: Credential | None) -> bytes:
+    """The plugin a user's entry asks for, or the default."""
+    auth_type = credential.client_password_auth_type if credential is not None else None
+    return _PLUGINS.get(auth_type or "", _default_plugin(context))
 
 
 def _default_plugin(context: EndpointContext) -> bytes:

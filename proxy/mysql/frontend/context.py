@@ -89,7 +89,6 @@ class EndpointContext:
     ready: Callable[[], Deferred[None]]
     credential: Callable[[str], Credential | None]
     kill: Callable[[BackendConnection], Deferred[None]]
-    init_query: Callable[[], str]
     tls: ServerTls | None
     rsa_key: RsaKeyPair
     known_schemas: Recent = attrs.field(factory=Recent)

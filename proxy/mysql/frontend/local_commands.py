@@ -32,7 +32,7 @@ def _reset_connection(phase: "CommandPhase", _packet: bytes) -> None:
 
 def _change_user(phase: "CommandPhase", packet: bytes) -> None:
     phase.start_over()
-    phase.channel.change_user(packet[HEADER + 1 :])
+    phase.channel.change_user(packet[HEADER:])
 
 
 def _set_option(phase: "CommandPhase", packet: bytes) -> None:

@@ -159,7 +159,7 @@ class Tenancy:
             else:
                 refused(error)
 
-        preparing = prepare(connection, self._value, reads, self._context.init_query())
+        preparing = prepare(connection, self._value, reads)
         preparing.addCallbacks(prepared, not_prepared)
         preparing.addErrback(self._unforeseen, refused)
 
@@ -299,7 +299,7 @@ class Tenancy:
             # Not every server goes back to the user's own role on a reset.
             self._context.pool.discard(connection)
             return
-        resetting = reset(connection, self._context.init_query())
+        resetting = reset(connection)
         resetting.addCallbacks(
             lambda _: self._context.pool.give_back(connection),
             lambda _: self._context.pool.discard(connection),

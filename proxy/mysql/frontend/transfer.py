@@ -27,7 +27,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnost
 
 @inlineCallbacks
 def prepare(
-    connection: BackendConnection, value: SessionValue, reads: Diagnostics, init_query: str
+    connection: BackendConnection, value: SessionValue, reads: Diagnostics
 ) -> Generator[Deferred[Any], Any, None]:
     """Save what its last session needs from the connection, then replay this session's value on it."""
     # Whoever used it last must not find its own diagnostics here any more.
@@ -36,11 +36,11 @@ def prepare(
     if owner is not None and owner is not value:
         yield _read_insert_id(connection, owner)
     if connection.user_variables_of is not None and connection.user_variables_of is not value:
-        yield reset(connection, init_query)
+        yield reset(connection)
         connection.user_variables_of = None
     if reads & ~Diagnostics.LAST_INSERT_ID:
         # Only a session that has left nothing to be read comes here: give it what a fresh connection says.
-        yield reset(connection, init_query)
+        yield reset(connection)
     yield become(connection, value.settings)
     if reads and connection.insert_id_of is not value:
         keeper = value.insert_id_at

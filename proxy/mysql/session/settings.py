@@ -18,6 +18,7 @@ _NOT_SETTINGS: Final = frozenset(
         "character_set_connection",  # follows from collation_connection
         "last_insert_id",
         "identity",
+        "statement_id",
         "session_track_system_variables",
         "session_track_schema",
         "session_track_state_change",

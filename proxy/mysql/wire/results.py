@@ -32,6 +32,10 @@ EOF = 0xFE
 LOCAL_INFILE = 0xFB
 
 
+#: MySQL reports this read-only variable with every statement where all variables are tracked.
+STATEMENT_COUNTER = "statement_id"
+
+
 class StateType(enum.IntEnum):
     """What a session tracker entry tells."""
 
@@ -149,7 +153,9 @@ def decode_session_changes(block: bytes) -> SessionChanges:
         if kind == StateType.SYSTEM_VARIABLES:
             while entry.remaining:
                 name = _text(entry.lenenc_bytes()).lower()
-                variables.append((name, _text(entry.lenenc_bytes())))
+                value = _text(entry.lenenc_bytes())
+                if name != STATEMENT_COUNTER:
+                    variables.append((name, value))
         elif kind == StateType.SCHEMA:
             schema = _text(entry.lenenc_bytes())
         elif kind == StateType.STATE_CHANGE:

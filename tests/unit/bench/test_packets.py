@@ -64,7 +64,7 @@ class TestLogIn:
 
     def test_a_refusal_is_an_error_with_the_server_s_words(self) -> None:
         refusal = packets(b"\xff\x15\x04#28000Access denied", first=2)
-        with pytest.raises(WrongResponse, match="error 1045: .*Access denied"):
+        with pytest.raises(WrongResponse, match=r"error 1045: .*Access denied"):
             replies([packets(GREETING, first=0), refusal])
 
 

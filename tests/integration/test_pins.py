@@ -1,0 +1,216 @@
+"""What ties a session to its connection and what does not, seen by another client of a pool of one."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pymysql
+import pytest
+from pymysql.constants import CLIENT
+
+from proxy.mysql.session.pins import PinReason
+
+from .clients import CommandClient, fetch, one, run, vanish
+from .daemon import ProxyDaemon
+from .polling import eventually
+from .sharing import is_shared
+
+PINNING = {
+    PinReason.USER_VARIABLE: ["SET @mine = 1"],
+    PinReason.TEMPORARY_TABLE: ["CREATE TEMPORARY TABLE fleeting (id INT)"],
+    PinReason.LOCK_TABLES: ["LOCK TABLES item READ"],
+    PinReason.FLUSH_TABLES_WITH_READ_LOCK: ["FLUSH TABLES WITH READ LOCK"],
+    PinReason.BACKUP_LOCK: ["BACKUP LOCK item"],
+    PinReason.NAMED_LOCK: ["SELECT GET_LOCK('pins', 0)"],
+    PinReason.CALC_FOUND_ROWS: ["SELECT SQL_CALC_FOUND_ROWS * FROM item LIMIT 1"],
+    PinReason.HANDLER: ["HANDLER item OPEN"],
+    PinReason.TEXT_PREPARED_STATEMENT: ["PREPARE plan FROM 'SELECT 1'"],
+    PinReason.ONE_SHOT_VARIABLE: ["SET insert_id = 4711"],
+    PinReason.SESSION_TRACKING: ["SET session_track_system_variables = 'autocommit'"],
+    PinReason.ROLE: ["SET ROLE reader"],
+    PinReason.PROFILING: ["SET profiling = 1"],
+    PinReason.UNTRACKED_STATE: ["SET sql_auto_is_null = 1"],
+    PinReason.UNREADABLE: ["EXECUTE IMMEDIATE 'SELECT 1'"],
+}
+ELSEWHERE = {PinReason.PREPARED_STATEMENT, PinReason.DIAGNOSTICS}
+"""Pins of the binary protocol, and one that no statement causes by itself."""
+
+SHARING = [
+    "SELECT 1",
+    "SELECT * FROM item",
+    "INSERT INTO item (owner) VALUES (1)",
+    "UPDATE item SET owner = owner",
+    "DELETE FROM item WHERE 0",
+    "SET sql_mode = 'ANSI'",
+    "SET SESSION group_concat_max_len = 4711, sort_buffer_size = 65536",
+    "SET @@session.wait_timeout = 1000",
+    "SET LOCAL lock_wait_timeout = 12",
+    "SET NAMES latin1",
+    "SET CHARACTER SET utf8mb4",
+    "SET time_zone = '+03:00'",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET autocommit = 0",
+    "USE other",
+    "CREATE TABLE made (id INT)",
+    "DROP TABLE IF EXISTS made",
+    "SHOW TABLES",
+    "SHOW WARNINGS",
+    "EXPLAIN SELECT * FROM item",
+    "CALL three_results()",
+    "SELECT 'SET @x = 1; CREATE TEMPORARY TABLE; GET_LOCK(1)'",
+    "SELECT /* LOCK TABLES @ */ 1",
+    "SELECT 1 -- @x",
+    "SELECT LAST_INSERT_ID()",
+    "SELECT @@version, @@session.sql_mode",
+    "SELECT '" + "x" * 20_000 + "'",
+    "/*!50000 SELECT 1 */",
+    "SELEC",
+]
+
+
+def test_every_reason_has_a_test() -> None:
+    assert set(PINNING) | ELSEWHERE == set(PinReason)
+
+
+@pytest.fixture(autouse=True)
+def unpinned_start(other: Any) -> Iterator[None]:
+    """Nobody is pinned before or after a test."""
+    eventually(lambda: is_shared(other), "a connection before the test")
+    yield
+    eventually(lambda: is_shared(other), "a connection after the test")
+
+
+@pytest.mark.parametrize("reason", PINNING, ids=lambda reason: reason.value)
+def test_a_pin_is_logged_and_lasts_until_the_client_leaves(
+    narrow: ProxyDaemon, other: Any, reason: PinReason
+) -> None:
+    mark = narrow.mark()
+    client = narrow.connect()
+    for sql in PINNING[reason]:
+        run(client, sql)
+    line = narrow.wait_for_log("The client session was pinned", mark)
+    assert re.search(rf"Reason: .*\b{reason.value}\b", line), line
+    assert "4711" not in line
+    assert not is_shared(other)
+    first = one(client, "SELECT CONNECTION_ID()")
+    assert one(client, "SELECT CONNECTION_ID()") == first
+    client.close()
+    eventually(lambda: is_shared(other), "the connection of a client that left")
+
+
+@pytest.mark.parametrize("sql", SHARING, ids=lambda sql: sql[:40])
+def test_what_does_not_pin(narrow: ProxyDaemon, client: Any, other: Any, sql: str) -> None:
+    mark = narrow.mark()
+    try:
+        fetch(client, sql)
+    except pymysql.ProgrammingError:
+        assert sql == "SELEC"
+    assert is_shared(other)
+    assert "pinned" not in narrow.log_since(mark)
+
+
+def test_a_binary_prepared_statement_pins_until_it_is_closed(narrow: ProxyDaemon, other: Any) -> None:
+    mark = narrow.mark()
+    with CommandClient(
+        host="127.0.0.1",
+        port=narrow.port,
+        user="app",
+        password=narrow.users["app"],
+        database="app",
+        autocommit=True,
+        ssl_disabled=True,
+    ) as client:
+        first, _, _ = client.prepare("SELECT 'one'")
+        second, _, _ = client.prepare("SELECT 'two'")
+        assert "Reason: prepared_statement" in narrow.wait_for_log("pinned", mark)
+        assert client.execute_prepared(first) == [("one",)]
+        client.close_prepared(first)
+        assert not is_shared(other)
+        assert client.execute_prepared(second) == [("two",)]
+        client.close_prepared(second)
+        eventually(lambda: is_shared(other), "the connection after the last statement is closed")
+
+
+def test_reset_connection_ends_pins(narrow: ProxyDaemon, other: Any) -> None:
+    with CommandClient(
+        host="127.0.0.1", port=narrow.port, user="app", password=narrow.users["app"], ssl_disabled=True
+    ) as client:
+        run(client, "SET @mine = 1")
+        assert not is_shared(other)
+        client.reset_connection()
+        assert is_shared(other)
+        assert one(client, "SELECT @mine") is None
+
+
+@pytest.mark.parametrize("leave", ["quit", "vanish"])
+def test_nothing_of_a_pinned_session_is_left_to_the_next(narrow: ProxyDaemon, other: Any, leave: str) -> None:
+    client = narrow.connect()
+    run(client, "SET @mine = 1")
+    run(client, "CREATE TEMPORARY TABLE fleeting (id INT)")
+    run(client, "SELECT GET_LOCK('left behind', 0)")
+    run(client, "SET sql_mode = 'ANSI', profiling = 1")
+    run(client, "LOCK TABLES place WRITE")
+    if leave == "quit":
+        client.close()
+    else:
+        vanish(client)
+    eventually(lambda: is_shared(other), "the connection of a client that left")
+    found = fetch(other, "SELECT @mine, IS_FREE_LOCK('left behind'), @@profiling, @@sql_mode LIKE '%ANSI%'")
+    assert found == ((None, 1, 0, 0),)
+    run(other, "UPDATE place SET name = name")
+    with pytest.raises(pymysql.ProgrammingError, match="1146"):
+        run(other, "SELECT * FROM fleeting")
+
+
+def test_a_role_does_not_stay_on_the_connection(narrow: ProxyDaemon, other: Any) -> None:
+    with narrow.connect() as client:
+        run(client, "SET ROLE reader")
+        assert one(client, "SELECT CURRENT_ROLE()") == "reader"
+    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert one(other, "SELECT CURRENT_ROLE()") is None
+
+
+def test_what_a_procedure_sets_stays_in_its_session(narrow: ProxyDaemon, other: Any) -> None:
+    seen = "SELECT @@time_zone, @@group_concat_max_len, @@sql_mode, @inside"
+    before = fetch(other, seen)
+    with narrow.connect() as client:
+        run(client, "CALL set_inside()")
+        # The server itself takes back what a procedure does to sql_mode.
+        assert fetch(client, seen) == (("+09:00", 4711, before[0][2], "kept"),)
+    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert fetch(other, seen) == before
+
+
+def test_a_variable_set_for_one_statement_does_not_stay(narrow: ProxyDaemon, other: Any) -> None:
+    with narrow.connect() as client:
+        before = one(client, "SELECT @@max_statement_time")
+        assert one(client, "SET STATEMENT max_statement_time = 100 FOR SELECT @@max_statement_time") == 100
+        assert one(client, "SELECT @@max_statement_time") == before
+    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert one(other, "SELECT @@max_statement_time") == before
+
+
+def test_settings_inside_several_statements(narrow: ProxyDaemon, other: Any) -> None:
+    with narrow.connect(client_flag=CLIENT.MULTI_STATEMENTS) as client, client.cursor() as cursor:
+        cursor.execute("SET time_zone = '+01:00'; SET time_zone = '+02:00'; USE other")
+        while cursor.nextset():
+            pass
+        assert is_shared(other)
+        assert fetch(other, "SELECT @@time_zone, DATABASE()") == (("SYSTEM", "app"),)
+        assert fetch(client, "SELECT @@time_zone, DATABASE()") == (("+02:00", "other"),)
+
+
+def test_a_schema_stays_with_its_session(client: Any, other: Any) -> None:
+    run(client, "USE other")
+    assert one(other, "SELECT DATABASE()") == "app"
+    assert one(client, "SELECT DATABASE()") == "other"
+
+
+def test_a_client_without_a_schema_gets_none(narrow: ProxyDaemon, other: Any) -> None:
+    assert one(other, "SELECT DATABASE()") == "app"
+    with narrow.connect(database=None) as client:
+        assert one(client, "SELECT DATABASE()") is None
+        with pytest.raises(pymysql.OperationalError, match="1046"):
+            run(client, "SELECT * FROM item")
+        assert one(other, "SELECT DATABASE()") == "app"
+        assert one(client, "SELECT DATABASE()") is None

@@ -1,0 +1,355 @@
+"""A small MySQL server in memory: sessions with variables, schema, transactions, user variables, insert ids.
+
+Written from the manual and from what servers do, not from the proxy. A session answers in the manner of the
+client's capabilities, so the same class serves as the target behind the proxy and as the server a client would
+have had to itself.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from . import packets as p
+
+DEFAULTS = {
+    "autocommit": "ON",
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "collation_connection": "utf8mb4_general_ci",
+    "net_write_timeout": "60",
+    "session_track_schema": "ON",
+    "session_track_state_change": "OFF",
+    "session_track_system_variables": "time_zone,autocommit,character_set_client,character_set_results,"
+    "character_set_connection",
+    "session_track_transaction_info": "OFF",
+    "sql_mode": "STRICT_TRANS_TABLES",
+    "time_zone": "SYSTEM",
+}
+_ASSIGNMENT = re.compile(
+    r"(?P<user>@(?!@))?(?:@@session\.|@@|session\s+)?(?P<name>\w+)\s*:?=\s*"
+    r"(?P<value>'[^']*'|_utf8 0x[0-9a-f]*|@@session\.\w+|@\w+|[-\w.]+)",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(r"SET NAMES '?(\w+)'?(?: COLLATE '?(\w+)'?)?", re.IGNORECASE)
+
+
+class Database:
+    """What all sessions share."""
+
+    def __init__(self) -> None:
+        self.threads: dict[int, Session] = {}
+        self.committed: list[str] = []
+        self.schemas = {"shop", "crm"}
+        self.next_thread = 1
+        self.log: list[tuple[int, str]] = []
+
+
+class Session:
+    """One connection as the server sees it; ``answer`` takes a command and gives payloads."""
+
+    def __init__(self, database: Database, capabilities: int, schema: str = "") -> None:
+        self.database = database
+        self.eof = not capabilities & p.DEPRECATE_EOF
+        self.track = bool(capabilities & p.SESSION_TRACK)
+        self.multi = bool(capabilities & p.MULTI_STATEMENTS)
+        self.thread = database.next_thread
+        database.next_thread += 1
+        database.threads[self.thread] = self
+        self.schema = schema
+        self.killed: Callable[[], None] = lambda: None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.variables = dict(DEFAULTS)
+        self.user: dict[str, str] = {}
+        self.in_trans = False
+        self.pending: list[str] = []
+        self.insert_id = 0
+        self.statements: dict[int, str] = {}
+        self.changed: list[str] = []
+        self.schema_changed = self.state_changed = False
+        self.transaction: str | None = None
+
+    # Answers
+
+    @property
+    def status(self) -> int:
+        """Status flags."""
+        return (p.AUTOCOMMIT if self.variables["autocommit"] == "ON" else 0) | (p.IN_TRANS if self.in_trans else 0)
+
+    def _tracked(self) -> bytes:
+        wanted = self.variables["session_track_system_variables"]
+        names = [name for name in self.changed if wanted == "*" or name in wanted.split(",")]
+        block = b"".join(p.variable(name.encode(), self.variables[name].encode()) for name in dict.fromkeys(names))
+        if self.schema_changed and self.variables["session_track_schema"] == "ON":
+            block += p.schema(self.schema.encode())
+        if self.state_changed and self.variables["session_track_state_change"] == "ON":
+            block += p.STATE_CHANGE
+        if self.transaction is not None and self.variables["session_track_transaction_info"] == "CHARACTERISTICS":
+            block += p.characteristics(self.transaction.encode())
+        self.changed = []
+        self.schema_changed = self.state_changed = False
+        self.transaction = None
+        return block if self.track else b""
+
+    def ok(self, *, header: int = 0, **fields: Any) -> bytes:
+        """An OK, with what the trackers have."""
+        block = self._tracked()
+        return p.ok(status=self.status, session=block, header=header, **fields)
+
+    def _ended(self) -> bytes:
+        if self.eof:
+            self._tracked()
+            return p.eof(self.status)
+        return self.ok(header=0xFE)
+
+    def rows(self, *values: str | None) -> list[bytes]:
+        """A result set of one row."""
+        head = [p.number(len(values)), *(p.column(b"c") for _ in values), *([p.eof(self.status)] if self.eof else [])]
+        row = p.row([None if value is None else value.encode() for value in values])
+        return [*head, row, self._ended()]
+
+    # Commands
+
+    def answer(self, command: bytes) -> list[bytes]:
+        """Payloads of the response."""
+        code, text = command[0], command[1:].decode("utf-8", "surrogateescape")
+        if code == 0x03:
+            self.database.log.append((self.thread, text))
+            return self._query(text)
+        if code == 0x02:
+            return self._use(text)
+        if code == 0x0E:
+            return [self.ok()]
+        if code == 0x1B:
+            self.multi = command[1] == 0
+            return [self._ended()]
+        if code == 0x1F:
+            self._rollback()
+            self._forget()
+            return [self.ok()]
+        if code == 0x16:
+            self.statements[len(self.statements) + 1] = text
+            return [p.prepared(len(self.statements), 0, 0)]
+        if code == 0x17:
+            number = int.from_bytes(command[1:5], "little")
+            return self._query(self.statements[number]) if number in self.statements else [p.err(1243, b"unknown")]
+        if code == 0x19:
+            self.statements.pop(int.from_bytes(command[1:5], "little"), None)
+            return []
+        if code == 0x18:
+            return []
+        if code == 0x09:
+            return [b"Uptime: 1"]
+        return [p.err(1047, b"Unknown command", b"08S01")]
+
+    def _use(self, name: str) -> list[bytes]:
+        if name not in self.database.schemas:
+            return [p.err(1049, f"Unknown database '{name}'".encode(), b"42000")]
+        self.schema, self.schema_changed = name, True
+        return [self.ok()]
+
+    def _query(self, sql: str) -> list[bytes]:
+        if ";" in sql and not self.multi:
+            return [p.err(1064, b"You have an error in your SQL syntax")]
+        verb = sql.split()[0].upper()
+        rule = getattr(self, f"_do_{verb.lower()}", None)
+        found: list[bytes] = rule(sql) if rule is not None else [p.err(1064, b"You have an error in your SQL syntax")]
+        return found
+
+    def _do_use(self, sql: str) -> list[bytes]:
+        return self._use(sql.split()[1])
+
+    def _do_begin(self, sql: str) -> list[bytes]:
+        self._commit()
+        self.in_trans, self.state_changed, self.transaction = True, False, "START TRANSACTION;"
+        return [self.ok()]
+
+    _do_start = _do_begin
+
+    def _do_commit(self, sql: str) -> list[bytes]:
+        self._commit()
+        return [self.ok()]
+
+    def _do_rollback(self, sql: str) -> list[bytes]:
+        self._rollback()
+        return [self.ok()]
+
+    def _commit(self) -> None:
+        self.database.committed += self.pending
+        self.pending.clear()
+        self._end_transaction()
+
+    def _rollback(self) -> None:
+        self.pending.clear()
+        self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        if self.in_trans:
+            self.in_trans, self.transaction = False, ""
+
+    def _write(self, row: str) -> None:
+        if self.variables["autocommit"] == "OFF":
+            self.in_trans = True
+        if self.in_trans:
+            self.pending.append(row)
+        else:
+            self.database.committed.append(row)
+
+    def _do_insert(self, sql: str) -> list[bytes]:
+        """INSERT n: an AUTO_INCREMENT id; INSERT EXPLICIT n: reported, but LAST_INSERT_ID() stays; INSERT BAD."""
+        words = sql.split()
+        if words[1] == "BAD":
+            self.in_trans = self.in_trans or self.variables["autocommit"] == "OFF"
+            return [p.err(1062, b"Duplicate entry", b"23000")]
+        self._write(words[-1])
+        if words[1] != "EXPLICIT":
+            self.insert_id = int(words[-1])
+        return [self.ok(affected=1, insert_id=int(words[-1]))]
+
+    def _do_call(self, sql: str) -> list[bytes]:
+        """CALL broken(): starts a transaction, writes, fails."""
+        self._commit()
+        self.in_trans, self.transaction = True, None
+        self._write("called")
+        return [p.err(1644, b"signalled", b"45000")]
+
+    def _do_kill(self, sql: str) -> list[bytes]:
+        victim = self.database.threads.get(int(sql.split()[-1]))
+        if victim is None:
+            return [p.err(1094, b"Unknown thread id")]
+        victim.killed()
+        return [self.ok()]
+
+    def _do_do(self, sql: str) -> list[bytes]:
+        return [self.ok()]
+
+    def _do_select(self, sql: str) -> list[bytes]:
+        if "WHERE 1=0" in sql:
+            return self.rows()[:0] or [p.number(1), p.column(b"1"), self._ended()]
+        what = sql.split(None, 1)[1]
+        if what.startswith("@@"):
+            name = what[2:].removeprefix("session.")
+            return self.rows(str(self.insert_id) if name == "last_insert_id" else self.variables[name])
+        if what.startswith("@"):
+            return self.rows(self.user.get(what[1:]))
+        values = {
+            "1": "1",
+            "DATABASE()": self.schema or None,
+            "LAST_INSERT_ID()": str(self.insert_id),
+            "PENDING()": str(len(self.pending)),
+        }
+        return self.rows(values[what])
+
+    def _do_set(self, sql: str) -> list[bytes]:
+        names = _NAMES.match(sql)
+        if names:
+            charset, collation = names.groups()
+            for name in ("character_set_client", "character_set_connection", "character_set_results"):
+                self._assign(name, charset)
+            # Servers do not report this one here.
+            self.variables["collation_connection"] = collation or f"{charset}_general_ci"
+            self.state_changed = True
+            return [self.ok()]
+        for found in _ASSIGNMENT.finditer(sql[4:]):
+            name, value = found["name"].lower(), self._value(found["name"].lower(), found["value"])
+            if found["user"]:
+                self.user[name] = value
+                self.state_changed = True
+            elif name == "last_insert_id":
+                self.insert_id = int(value)
+            elif name not in DEFAULTS:
+                return [p.err(1193, b"Unknown system variable")]
+            else:
+                self._assign(name, value)
+                self.state_changed = True
+        return [self.ok()]
+
+    def _value(self, name: str, value: str) -> str:
+        if value.upper() == "DEFAULT":
+            return DEFAULTS[name]
+        if value.startswith("@@session."):
+            return self.variables[value[10:]]
+        if value.startswith("'"):
+            return value[1:-1]
+        if value.startswith("_utf8 0x"):
+            return bytes.fromhex(value[8:]).decode("utf-8", "surrogateescape")
+        return value
+
+    def _assign(self, name: str, value: str) -> None:
+        if DEFAULTS[name] in ("ON", "OFF"):
+            value = {"1": "ON", "0": "OFF"}.get(value, value.upper())
+        if name == "autocommit" and value == "ON" and self.variables[name] == "OFF":
+            self._commit()
+        self.variables[name] = value
+        self.changed.append(name)
+        if name == "collation_connection":
+            self.variables["character_set_connection"] = value.split("_")[0]
+            self.changed.append("character_set_connection")
+
+    def gone(self) -> None:
+        """The connection ended."""
+        self._rollback()
+        self.database.threads.pop(self.thread, None)
+
+
+class ServerPeer:
+    """The database's end of a Line: log-in with mysql_native_password, then a Session."""
+
+    def __init__(self, database: Database, password: bytes = b"secret") -> None:
+        self.database = database
+        self.password = password
+        self.line: Any = None
+        self.session: Session | None = None
+        self.username = b""
+        self.muted = False
+        self._data = b""
+        self._commands: list[bytes] = []
+
+    def greet(self) -> None:
+        """Send the first packet."""
+        self.line.send(p.packet(p.greeting(thread=self.database.next_thread), 0))
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the proxy."""
+        self._data += data
+        while len(self._data) >= 4:
+            end = 4 + int.from_bytes(self._data[:3], "little")
+            if len(self._data) < end:
+                return
+            (sequence, payload), self._data = (self._data[3], self._data[4:end]), self._data[end:]
+            if self.session is None:
+                self._log_in(payload, sequence)
+            else:
+                self._command(payload)
+
+    def _log_in(self, payload: bytes, sequence: int) -> None:
+        capabilities = int.from_bytes(payload[:4], "little")
+        self.username, _, rest = payload[32:].partition(b"\0")
+        answer = rest[1 : 1 + rest[0]]
+        if answer != p.native(self.password, p.NONCE):
+            self.line.send(p.packet(p.err(1045, b"Access denied", b"28000"), sequence + 1))
+            self.line.hang_up()
+            return
+        self.session = Session(self.database, capabilities)
+        self.session.killed = self.kill
+        self.line.send(p.packet(p.ok(), sequence + 1))
+
+    def _command(self, payload: bytes) -> None:
+        assert self.session is not None
+        if payload[0] == 0x01:
+            self.line.hang_up()
+        elif not self.muted:
+            self.line.send(p.packets(self.session.answer(payload)))
+
+    def kill(self) -> None:
+        """The server ends the connection."""
+        self.line.hang_up()
+        if self.session is not None:
+            self.session.gone()
+
+    def gone(self) -> None:
+        """The proxy's side ended."""
+        if self.session is not None:
+            self.session.gone()

@@ -1,0 +1,239 @@
+"""What the documents name is there: links, commands, pin reasons, errors, log lines, the unit's paths."""
+
+import ast
+import configparser
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy import errors
+from proxy.cli import main
+from proxy.config import Config, load
+from proxy.errors import ClientError
+from proxy.mysql.session.pins import PinReason
+from proxy.mysql.wire.commands import REFUSED
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+UNIT = ROOT / "etc" / "rds-proxy.service"
+
+# What the parts of an error's text stand for in the documents.
+SAMPLES: dict[str, dict[str, Any]] = {
+    "access_denied": {"username": "app", "using_password": True},
+    "too_many_clients": {"limit": Config().proxy.max_client_connections},
+    "connection_lost": {"lost": "the database connection was lost"},
+    "diagnostics_gone": {"what": "ROW_COUNT()"},
+    "malformed": {"problem": "unknown option"},
+    "refused_command": {"why": "Replication is not supported through RDS Proxy"},
+}
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def section(path: str, heading: str) -> str:
+    """The text below a heading, up to the next one of its level."""
+    after = re.split(rf"^## {re.escape(heading)}$", read(path), flags=re.MULTILINE)[1]
+    return after.split("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of a table's rows, without its heading."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def code(page: Path) -> str:
+    """Everything in a page that is set as code."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```.*?^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join(
+        [*blocks, *re.findall(r"`[^`\n]+`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))]
+    )
+
+
+def error_functions() -> list[Callable[..., ClientError]]:
+    found = [getattr(errors, name) for name in errors.__all__]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for target in targets:
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.is_file(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_exist(page: Path) -> None:
+    named = set(re.findall(r"\bmake ([a-z]+)\b", code(page)))
+    assert named <= set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
+
+
+def test_every_make_target_is_described() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*?## ", read("Makefile"), flags=re.MULTILINE))
+    described = {cells[0] for cells in rows(section("CONTRIBUTING.md", "Set-up"))}
+    assert {f"`make {target}`" for target in targets - {"help"}} == described
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_the_console_script_exist(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Elsewhere the word is a unit's, a user's or the proxy's name.
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["--help"]) == 0
+    usage = capsys.readouterr().out
+    for word in re.findall(r"(?:bin/|`)rds-proxy ([a-z-]+)", code(page)):
+        if word != "listens":
+            assert re.search(rf"(?:^ +|\s){re.escape(word)}\s", usage, flags=re.MULTILINE), word
+
+
+def test_code_paths_exist() -> None:
+    for page in PAGES:
+        for path in re.findall(
+            r"`((?:proxy|tests|docs|etc|\.ci)/[\w./-]+)`", page.read_text(encoding="utf-8")
+        ):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_modules_named_in_the_architecture_exist() -> None:
+    for path in re.findall(r"`([a-z]+/[a-z_]+\.py)`", read("docs/architecture.md")):
+        assert any((ROOT / "proxy" / above / path).is_file() for above in ("", "mysql", "..")), path
+
+
+def test_pin_reasons_are_those_of_the_enum() -> None:
+    described = [cells[0].strip("`") for cells in rows(section("docs/pinning.md", "What pins"))]
+    assert described == [reason.value for reason in PinReason]
+
+
+def test_the_errors_are_those_of_the_module() -> None:
+    made = [function(**SAMPLES.get(function.__name__, {})) for function in error_functions()]
+    table = rows(section("docs/operations.md", "Errors that clients see"))
+    described = [(int(cells[0]), cells[1], cells[2].strip("`")) for cells in table]
+    assert sorted(described) == sorted((each.errno, each.sqlstate, each.message) for each in made)
+    assert [number for number, _, _ in described] == sorted(number for number, _, _ in described)
+
+
+def test_the_sample_of_a_refused_command_is_one() -> None:
+    assert SAMPLES["refused_command"]["why"] in REFUSED.values()
+
+
+def texts_in_the_source() -> set[str]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "proxy").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_log_lines_are_in_the_source() -> None:
+    texts = texts_in_the_source()
+    for cells in rows(section("docs/operations.md", "Log")):
+        for line in re.findall(r"`([^`]+)`", cells[0]):
+            form = re.compile(".*".join(re.escape(part) for part in line.split("…")), re.DOTALL)
+            assert any(form.search(text) for text in texts), line
+
+
+def options_named(page: str) -> set[str]:
+    return set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", read(page)))
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/architecture.md", "README.md"])
+def test_options_exist(page: str) -> None:
+    words = {reason.value for reason in PinReason}
+    others = {"mysql_native_password", "caching_sha2_password", "client_ed25519", "max_connections"}
+    others |= {"sql_mode", "collation_connection"}
+    for name in options_named(page) - words - others:
+        assert f"| `{name}` |" in read("docs/configuration.md"), name
+
+
+def test_the_toml_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
+    first, second = re.findall(r"^```toml\n(.*?)^```$", read("docs/operations.md"), flags=re.M | re.S)
+    (tmp_path / "rds-proxy.toml").write_text(first, encoding="utf-8")
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text(second, encoding="utf-8")
+    config = load(tmp_path / "rds-proxy.toml")
+    assert Path(config.proxy.secrets_file) == secrets
+    assert config.proxy.auth[0].secret_arn == "app"
+
+
+def unit() -> dict[str, list[tuple[str, str]]]:
+    """The unit's sections; a key may stand more than once, so each is a list."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for line in UNIT.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            present = sections.setdefault(line.strip("[]"), [])
+        else:
+            key, sign, value = line.partition("=")
+            assert sign, line
+            assert re.fullmatch(r"[A-Z][A-Za-z]+", key), line
+            present.append((key, value))
+    return sections
+
+
+def test_the_unit_is_well_formed() -> None:
+    parser = configparser.RawConfigParser(strict=False, comment_prefixes=("#",))
+    parser.read_string(UNIT.read_text(encoding="utf-8"))
+    assert parser.sections() == ["Unit", "Service", "Install"]
+    repeated = [key for key, count in _counted(unit()["Service"]) if count > 1]
+    assert repeated == ["SystemCallFilter"]
+
+
+def _counted(entries: list[tuple[str, str]]) -> list[tuple[str, int]]:
+    keys = [key for key, _ in entries]
+    return [(key, keys.count(key)) for key in dict.fromkeys(keys)]
+
+
+def test_the_unit_starts_what_the_guide_installs() -> None:
+    service = dict(unit()["Service"])
+    words = service["ExecStart"].split()
+    guide = section("docs/operations.md", "Install")
+    assert words[0] == "/opt/rds-proxy/bin/twistd"
+    assert words[0].removesuffix("/bin/twistd") in guide
+    assert words[-1] in guide
+    assert (
+        f"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {service['User']}" in guide
+    )
+    assert "rds-proxy" in read("twisted/plugins/" + _plugin())
+
+
+def _plugin() -> str:
+    (found,) = [path.name for path in (ROOT / "twisted" / "plugins").glob("*.py")]
+    return found
+
+
+def test_the_unit_calls_twistd_as_the_demo_does() -> None:
+    words = dict(unit()["Service"])["ExecStart"].split()
+    expected = ["--nodaemon", "--pidfile=", "rds-proxy", "--config", "/etc/rds-proxy/rds-proxy.toml"]
+    assert words[1:] == expected
+
+
+def test_the_unit_leaves_time_to_drain() -> None:
+    assert int(dict(unit()["Service"])["TimeoutStopSec"]) > Config().proxy.drain_timeout + 5
+
+
+def test_the_unit_leaves_descriptors_for_all_clients() -> None:
+    assert int(dict(unit()["Service"])["LimitNOFILE"]) >= 2 * Config().proxy.max_client_connections
+
+
+def test_the_license_is_the_one_the_package_names() -> None:
+    assert "Apache-2.0" in read("pyproject.toml")
+    text = read("LICENSE")
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
