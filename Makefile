@@ -37,7 +37,7 @@ format: $(VENV)/dev.stamp ## format the code and apply the safe fixes
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## measure the proxy against a direct connection
+bench: $(VENV)/dev.stamp ## measure the proxy against a direct connection and HAProxy
 	@$(BIN)/python -m proxy.demo.install
 	@$(BIN)/python -m tests.bench $(ARGS)
 

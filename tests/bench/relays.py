@@ -25,7 +25,8 @@ def ensure_haproxy() -> str:
         return found
     if not apt.has_apt():
         raise RelayError("HAProxy is not installed, and there is no apt to install it with")
-    print("HAProxy is missing: installing it with apt-get ...", flush=True)
+    # The service is Debian's own; its default configuration listens nowhere.
+    print("HAProxy is missing: installing it (and its idle service) with apt-get ...", flush=True)
     try:
         apt.privilege()
         if apt.package_like(PACKAGE) is None:

@@ -103,7 +103,7 @@ so there are none here.
 | Kernel | {machine.kernel} |
 | Database | MariaDB {machine.mariadb}, private, on the loopback interface |
 | HAProxy | {machine.haproxy}, TCP mode, one thread |
-| rds-proxy | {machine.python}, Twisted {machine.twisted}, default options, log level `warn` |
+| rds-proxy | {machine.python}, Twisted {machine.twisted}, default options but for `tls = "off"`, log level `warn` |
 | Rounds | {pace.rounds}, with {pace.seconds:g} s for each case and way, after {pace.warm_up:g} s of warm-up |
 | Load generator | one process, at the most {_generator_share(results):.0%} of one core |
 
@@ -115,7 +115,7 @@ so there are none here.
 
 - **Throughput**, **p50** and **p99** (latencies) are divided by those of a direct connection: 1.00 is as good
   as direct, a throughput of 0.50 is half, a latency of 2.00 is twice as long. In brackets: the lowest and the
-  highest round.
+  highest round; they are far apart where something else kept the machine busy.
 - **Processor time** is that of the relay's process, user and system, for one operation: the proxy's divided
   by HAProxy's. It tells more than throughput where the cores are shared, as they are here.
 - Each number is the median over the rounds of a ratio within the round. In a round each case runs over the

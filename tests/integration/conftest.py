@@ -71,7 +71,9 @@ def start_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProxy
     """Starts proxies before a target, with options by section; each must end cleanly after the test."""
     started: list[ProxyDaemon] = []
 
-    def start(target: Target, *, port: int | None = None, begin: bool = True, **sections: Any) -> ProxyDaemon:
+    def start(
+        target: Target, /, *, port: int | None = None, begin: bool = True, **sections: Any
+    ) -> ProxyDaemon:
         users = sections.pop("users", target.users)
         folder = tmp_path_factory.mktemp("proxy")
         daemon = ProxyDaemon(folder, target.port if port is None else port, users, **sections)

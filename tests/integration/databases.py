@@ -35,7 +35,8 @@ DELIMITER //
 CREATE PROCEDURE app.three_results() BEGIN
     SELECT 1 AS a; SELECT 2 AS b, 'two' AS c; SELECT 3 FROM DUAL WHERE 0; END //
 CREATE PROCEDURE app.set_inside() BEGIN
-    SET SESSION sql_mode = 'ANSI', time_zone = '+09:00', group_concat_max_len = 4711; SET @inside = 'kept'; END //
+    SET SESSION sql_mode = 'ANSI', time_zone = '+09:00', group_concat_max_len = 4711;
+    SET @inside = 'kept'; END //
 CREATE PROCEDURE app.fails_late() BEGIN
     SELECT 1 AS a; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'late'; END //
 DELIMITER ;

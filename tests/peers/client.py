@@ -107,7 +107,11 @@ class ClientPeer:
                 self._tls.write(waiting)
             while chunk := self._tls.read(1 << 16):
                 out += chunk
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            self.line.hang_up()
+        except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:
+            # The other side has said goodbye.
+            self.line.hang_up()
         self._flush()
         return out

@@ -31,6 +31,7 @@ _ASSIGNMENT = re.compile(
     r"(?P<value>'[^']*'|_utf8 0x[0-9a-f]*|@@session\.\w+|@\w+|[-\w.]+)",
     re.IGNORECASE,
 )
+_KEPT = re.compile(r"LAST_INSERT_ID\(\), LAST_INSERT_ID\((\d+)\) FROM \(SELECT 1\) AS \w+")
 _NAMES = re.compile(r"SET NAMES '?(\w+)'?(?: COLLATE '?(\w+)'?)?", re.IGNORECASE)
 
 
@@ -228,7 +229,11 @@ class Session:
     def _do_select(self, sql: str) -> list[bytes]:
         if "WHERE 1=0" in sql:
             return self.rows()[:0] or [p.number(1), p.column(b"1"), self._ended()]
-        what = sql.split(None, 1)[1]
+        what = sql.split(None, 1)[1].strip()
+        kept = _KEPT.fullmatch(what)
+        if kept:
+            before, self.insert_id = self.insert_id, int(kept[1])
+            return self.rows(str(before), kept[1])
         if what.startswith("@@"):
             name = what[2:].removeprefix("session.")
             return self.rows(str(self.insert_id) if name == "last_insert_id" else self.variables[name])

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from proxy.credentials.source import Credential, Password
 from proxy.mysql.backend.connection import BackendConnection
 from proxy.mysql.backend.connector import BackendConnector, Target
+from proxy.mysql.backend.set_up import SetUp
 from proxy.mysql.backend.tls import TargetTls, TlsMode
 from proxy.mysql.frontend.client import ClientConnection
 from proxy.mysql.frontend.context import ClientOptions, EndpointContext, ServerFacts
@@ -62,7 +63,7 @@ class World:
         self.connector = BackendConnector(
             Target("database", 3306, TargetTls(TlsMode.OFF, "database", None), 10.0),
             self._credential,
-            lambda: init_query,
+            lambda: SetUp(init_query),
             "test",
             self.clock,
         )
@@ -78,7 +79,6 @@ class World:
             ready=lambda: succeed(None),
             credential=self._credential,
             kill=self.connector.kill,
-            init_query=lambda: init_query,
             tls=tls,
             rsa_key=rsa_key(),
         )

@@ -104,6 +104,20 @@ def test_commands_of_the_console_script_exist(
             assert re.search(rf"(?:^ +|\s){re.escape(word)}\s", usage, flags=re.MULTILINE), word
 
 
+def test_every_folder_of_tests_is_described() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("**/*.py"))}
+    described = {cells[0].strip("`") for cells in rows(section("CONTRIBUTING.md", "Tests"))}
+    assert described == {f"tests/{folder}" for folder in folders}
+
+
+def test_the_demo_says_what_the_readme_shows() -> None:
+    shown = re.findall(r"^200 clients.*\n.*$|^Starting .*$", read("README.md"), flags=re.MULTILINE)
+    assert len(shown) == 3
+    texts = texts_in_the_source("proxy/demo")
+    for part in re.split(r"\b[\d,]+\b|, |\n", "\n".join(shown)):
+        assert any(part.strip() in text for text in texts), part
+
+
 def test_code_paths_exist() -> None:
     for page in PAGES:
         for path in re.findall(
@@ -134,14 +148,14 @@ def test_the_sample_of_a_refused_command_is_one() -> None:
     assert SAMPLES["refused_command"]["why"] in REFUSED.values()
 
 
-def texts_in_the_source() -> set[str]:
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "proxy").rglob("*.py")]
+def texts_in_the_source(folder: str) -> set[str]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def test_log_lines_are_in_the_source() -> None:
-    texts = texts_in_the_source()
+    texts = texts_in_the_source("proxy")
     for cells in rows(section("docs/operations.md", "Log")):
         for line in re.findall(r"`([^`]+)`", cells[0]):
             form = re.compile(".*".join(re.escape(part) for part in line.split("…")), re.DOTALL)

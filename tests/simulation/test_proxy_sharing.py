@@ -58,6 +58,16 @@ COMMAND = st.one_of(
 SCRIPT = st.lists(COMMAND, min_size=1, max_size=8)
 
 
+def _told(response: bytes) -> list[tuple[int, bytes]]:
+    """Without the status of an EOF in the middle, which the proxy makes before the server's status is there."""
+    found = p.split(response)
+    return [
+        (sequence, payload[:3] if payload[:1] == b"\xfe" and len(payload) == 5 and each is not found[-1] else payload)
+        for each in found
+        for sequence, payload in [each]
+    ]
+
+
 class Actor:
     """One client with its script, and the server it would have had to itself."""
 
@@ -84,7 +94,7 @@ class Actor:
             assert not self.peer.seen, f"an answer nobody asked for after {self.done}"
         elif len(self.peer.seen) >= len(self._expected):
             seen = self.peer.take()
-            assert p.split(seen) == p.split(self._expected), f"after {self.done}"
+            assert _told(seen) == _told(self._expected), f"after {self.done}"
             self._expected = None
 
     @property

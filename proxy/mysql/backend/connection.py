@@ -79,8 +79,10 @@ class BackendConnection(TwistedProtocol):
         self.serial = 0
         #: False while a replay of variables is under way or has failed: nobody knows what is in effect.
         self.is_clean = True
-        #: The session whose LAST_INSERT_ID() is only known here.
-        self.insert_id_of: SessionValue | None = None
+        #: The server remembers an insert id, warnings or an error of an earlier statement; and whose.
+        self.has_residue = False
+        self.residue_of: SessionValue | None = None
+        self.insert_id_is_exact = False
         #: The session that left user variables here under EXCLUDE_VARIABLE_SETS.
         self.user_variables_of: SessionValue | None = None
         self.borrower: Borrower | None = None
@@ -108,19 +110,28 @@ class BackendConnection(TwistedProtocol):
         """Whether replaying a difference leads to ``wanted``: a selected schema cannot be deselected."""
         return isinstance(wanted, Settings) and bool(wanted.schema or not self.settings.schema)
 
-    def keep_insert_id(self, value: SessionValue) -> None:
-        """From now on LAST_INSERT_ID() of this session is only known here."""
+    def leave_residue(self, value: SessionValue) -> None:
+        """The session's last statement left warnings, an error or an insert id in the server's memory."""
+        self.has_residue = True
+        self.residue_of = value
+
+    def keep_insert_id(self, value: SessionValue, *, exact: bool = False) -> None:
+        """From now on LAST_INSERT_ID() of this session is only known here.
+
+        It is ``exact`` if the server had the session's own former value when the statement ran: a statement
+        may leave it alone and yet report an id.
+        """
         previous = value.insert_id_at
+        first = previous is None and not value.last_insert_id
+        self.insert_id_is_exact = exact or first or (previous is self and self.insert_id_is_exact)
         if previous is not None and previous is not self:
             previous.drop_insert_id()
-        if self.insert_id_of is not value:
-            self.drop_insert_id()
-        self.insert_id_of = value
+        self.leave_residue(value)
         value.insert_id_at = self
 
     def drop_insert_id(self) -> None:
-        """It has been read, or will never be."""
-        value, self.insert_id_of = self.insert_id_of, None
+        """It has been read, or nobody will ask for it."""
+        value = self.residue_of
         if value is not None and value.insert_id_at is self:
             value.insert_id_at = None
         waiting, self._awaiting_insert_id = self._awaiting_insert_id, []
@@ -129,11 +140,15 @@ class BackendConnection(TwistedProtocol):
 
     def insert_id_dropped(self) -> defer.Deferred[None]:
         """Fires when the session that has the connection now has read what is kept here for another."""
-        if self.insert_id_of is None:
-            return defer.succeed(None)
         waiting: defer.Deferred[None] = defer.Deferred()
         self._awaiting_insert_id.append(waiting)
         return waiting
+
+    def residue_gone(self) -> None:
+        """The server's memory of earlier statements is empty."""
+        self.drop_insert_id()
+        self.has_residue = self.insert_id_is_exact = False
+        self.residue_of = None
 
     def when_lost(self, callback: Callable[["BackendConnection"], None]) -> None:
         """Call back once the target no longer has this connection."""
@@ -228,6 +243,8 @@ class BackendConnection(TwistedProtocol):
             closed = reason.check(error.ConnectionDone) is not None
             self.lost = "connection closed" if closed else certificate_problem(reason.value)
         self._ended = True
+        if self.residue_of is not None and self.residue_of.insert_id_at is self:
+            self.residue_of.know_insert_id(self.residue_of.reported_insert_id)
         self.drop_insert_id()
         self._exchange.fail(ConnectFailed(self.lost))
         borrower, self.borrower = self.borrower, None

@@ -435,8 +435,7 @@ class CommandPhase:
 
     def _settled(self, packet: bytes) -> None:
         """The values in effect are known now."""
-        variables = self.value.settings.variables
-        remember_collation(packet, variables.get("collation_connection"), self._context.names_collations)
+        remember_collation(packet, self.value.settings, self._context.names_collations)
         self._stage = _Stage.IDLE
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()

@@ -46,6 +46,7 @@ class Outcomes:
         value = self._value
         if scanner.errno or scanner.warnings:
             value.conditions_seen = True
+            connection.leave_residue(value)
         if scanner.errno:
             self._take_error(verdict, packet, connection)
         if kind is ResponseKind.PREPARE:
@@ -81,7 +82,7 @@ class Outcomes:
     ) -> None:
         value = self._value
         changes: Sequence[SessionChanges] = with_known_collation(
-            packet, scanner.changes, self._context.names_collations
+            packet, scanner.changes, value.settings, self._context.names_collations
         )
         new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
         if value.leaves_user_variables(verdict):

@@ -7,6 +7,7 @@ import attrs
 
 from ..session.pins import PinReason
 from ..session.screen import may_leave_state
+from ..session.settings import Settings
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.framing import HEADER
 from ..wire.results import SessionChanges
@@ -42,11 +43,21 @@ def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
     return attrs.evolve(so_far, pins=frozenset({PinReason.UNREADABLE}))
 
 
+#: Settings under which SET NAMES chooses a collation of its own.
+_COLLATION_SETTINGS = frozenset({"default_collation_for_utf8mb4", "character_set_collations"})
+
+
+def _is_plain_set_names(packet: bytes, current: Settings) -> bool:
+    return _SET_NAMES.match(packet, HEADER + 1) is not None and _COLLATION_SETTINGS.isdisjoint(
+        current.variables
+    )
+
+
 def with_known_collation(
-    packet: bytes, changes: Sequence[SessionChanges], known: Recent
+    packet: bytes, changes: Sequence[SessionChanges], current: Settings, known: Recent
 ) -> Sequence[SessionChanges]:
     """Add the collation that SET NAMES chose, which servers do not report, where it is known already."""
-    if len(changes) != 1 or not _SET_NAMES.match(packet, HEADER + 1):
+    if len(changes) != 1 or not _is_plain_set_names(packet, current):
         return changes
     collation = known.get(packet[HEADER + 1 :])
     if collation is None:
@@ -55,9 +66,10 @@ def with_known_collation(
     return [attrs.evolve(changes[0], variables=variables)]
 
 
-def remember_collation(packet: bytes, collation: str | None, known: Recent) -> None:
+def remember_collation(packet: bytes, current: Settings, known: Recent) -> None:
     """Keep what a SET NAMES was found to have chosen."""
-    if collation is not None and _SET_NAMES.match(packet, HEADER + 1):
+    collation = current.variables.get("collation_connection")
+    if collation is not None and _is_plain_set_names(packet, current):
         known.put(packet[HEADER + 1 :], collation)
 
 

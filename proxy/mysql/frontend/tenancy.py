@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from ...errors import ClientError, diagnostics_gone
 from ..backend.connection import BackendConnection, Borrower
-from ..backend.errors import ConnectFailed
+from ..backend.errors import ConnectFailed, TargetError
 from ..backend.own_commands import reset
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
@@ -27,6 +27,8 @@ __all__ = ["MAX_RETRIES", "Tenancy"]
 
 #: Connections tried for one statement when they turn out dead before the statement is sent.
 MAX_RETRIES = 3
+
+_NO_SUCH_SCHEMA = frozenset({1044, 1049})  # ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
 
 
 class Tenancy:
@@ -75,7 +77,10 @@ class Tenancy:
         if reads or value.insert_id_at is not None:
             connection = self._connection_that_knows(reads)
             if connection is not None:
-                reads = Diagnostics.NONE
+                if connection.insert_id_is_exact or not reads & Diagnostics.LAST_INSERT_ID:
+                    reads = Diagnostics.NONE
+                else:
+                    reads = Diagnostics.LAST_INSERT_ID
             elif self._needs_what_is_gone(reads):
                 refused(diagnostics_gone(named(reads)))
                 return
@@ -117,7 +122,7 @@ class Tenancy:
         if self._last is None:
             return None
         connection, serial = self._last
-        if reads & Diagnostics.LAST_INSERT_ID and connection.insert_id_of is not self._value:
+        if reads & Diagnostics.LAST_INSERT_ID and self._value.insert_id_at is not connection:
             return None
         if connection.serial == serial and self._context.pool.take_exact(connection):
             return connection
@@ -152,7 +157,9 @@ class Tenancy:
             error = self._not_prepared(connection, failure)
             if self._over:
                 return
-            if failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
+            if self._schema_is_gone(failure):
+                self.acquire(reads, granted, refused)
+            elif failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
                 # It was dead before the client's statement was sent: another one will do.
                 self._retries += 1
                 self.acquire(reads, granted, refused)
@@ -178,6 +185,17 @@ class Tenancy:
         else:
             self._context.pool.discard(connection)
         return error
+
+    def _schema_is_gone(self, failure: Failure) -> bool:
+        """Go on without a schema that somebody has dropped, as on a connection of its own: USE must work."""
+        settings = self._value.settings
+        problem = failure.value
+        if not settings.schema or not isinstance(problem, TargetError):
+            return False
+        if problem.packet.errno not in _NO_SUCH_SCHEMA:
+            return False
+        self._value.settings = settings.changed(schema="")
+        return True
 
     def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:
         self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self._client)
@@ -294,17 +312,20 @@ class Tenancy:
         """Return a connection that a session leaves things on, once it is reset."""
         connection.take_back()
         connection.drop_insert_id()
-        connection.user_variables_of = None
         if PinReason.ROLE in self._value.pins:
             # Not every server goes back to the user's own role on a reset.
             self._context.pool.discard(connection)
             return
         resetting = reset(connection)
         resetting.addCallbacks(
-            lambda _: self._context.pool.give_back(connection),
+            lambda _: self._give_back_clean(connection),
             lambda _: self._context.pool.discard(connection),
         )
         resetting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    def _give_back_clean(self, connection: BackendConnection) -> None:
+        connection.user_variables_of = None
+        self._context.pool.give_back(connection)
 
     def _abandon(self, connection: BackendConnection) -> None:
         """End the statement of a client that is gone; what still arrives of its response is dropped."""

@@ -14,12 +14,15 @@ __all__ = ["is_ready", "prepare", "settle"]
 
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
+#: Tells the last insert id and makes it 0; because it has a table, it clears warnings on MariaDB too.
+_TAKE_OVER = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0) FROM (SELECT 1) AS taken_over"
+
 
 def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnostics) -> bool:
     """Whether a statement can be sent at once: nothing to replay, nothing to save for another session."""
     return (
         connection.settings is value.settings
-        and (connection.insert_id_of is None or connection.insert_id_of is value)
+        and (not connection.has_residue or connection.residue_of is value)
         and (connection.user_variables_of is None or connection.user_variables_of is value)
         and not reads
     )
@@ -32,9 +35,8 @@ def prepare(
     """Save what its last session needs from the connection, then replay this session's value on it."""
     # Whoever used it last must not find its own diagnostics here any more.
     connection.serial += 1
-    owner = connection.insert_id_of
-    if owner is not None and owner is not value:
-        yield _read_insert_id(connection, owner)
+    if connection.has_residue and connection.residue_of is not value:
+        yield _take_over(connection)
     if connection.user_variables_of is not None and connection.user_variables_of is not value:
         yield reset(connection)
         connection.user_variables_of = None
@@ -42,22 +44,39 @@ def prepare(
         # Only a session that has left nothing to be read comes here: give it what a fresh connection says.
         yield reset(connection)
     yield become(connection, value.settings)
-    if reads and connection.insert_id_of is not value:
-        keeper = value.insert_id_at
-        if isinstance(keeper, BackendConnection):
-            # Another session has that connection and is just asking it.
-            yield keeper.insert_id_dropped()
-        yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
+    if reads:
+        yield _give_insert_id(connection, value)
 
 
 @inlineCallbacks
-def _read_insert_id(
-    connection: BackendConnection, owner: SessionValue
-) -> Generator[Deferred[Answer], Answer, None]:
-    answer = yield query(connection, "SELECT LAST_INSERT_ID()")
-    owner.last_insert_id = int(answer.rows[0][0] or 0)
-    owner.insert_id_unread = False
-    connection.drop_insert_id()
+def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
+    owner = connection.residue_of
+    if owner is not None and owner.insert_id_at is not connection:
+        owner = None
+    answer = yield query(connection, _TAKE_OVER)
+    asked = int(answer.rows[0][0] or 0)
+    if owner is not None and owner.insert_id_at is connection:
+        owner.know_insert_id(asked)
+    elif owner is not None:
+        # It has inserted elsewhere meanwhile: this is its former value.
+        owner.last_insert_id = asked or owner.last_insert_id
+    connection.residue_gone()
+
+
+@inlineCallbacks
+def _give_insert_id(
+    connection: BackendConnection, value: SessionValue
+) -> Generator[Deferred[Any], Any, None]:
+    """Make LAST_INSERT_ID() the session's own."""
+    keeper = value.insert_id_at
+    if keeper is connection:
+        answer: Answer = yield query(connection, "SELECT LAST_INSERT_ID()")
+        value.know_insert_id(int(answer.rows[0][0] or 0))
+    elif isinstance(keeper, BackendConnection):
+        # Another session has that connection and is just asking it.
+        yield keeper.insert_id_dropped()
+    yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
+    connection.keep_insert_id(value, exact=True)
 
 
 @inlineCallbacks

@@ -35,6 +35,7 @@ _ONE_SHOT = frozenset(
 )
 _SESSION_TRACK = b"SESSION_TRACK_"
 _SWITCHES = {b"PROFILING": PinReason.PROFILING, b"SQL_AUTO_IS_NULL": PinReason.UNTRACKED_STATE}
+_ON = frozenset((b"1", b"ON", b"TRUE"))
 _OFF = frozenset((b"0", b"OFF", b"FALSE"))
 _ASSIGNS_COLUMNS = frozenset(b"UPDATE INSERT REPLACE LOAD WITH EXPLAIN DESCRIBE DESC ANALYZE".split())
 # After any of these the row count of an earlier text is gone; a compound statement may run nothing.
@@ -204,7 +205,7 @@ def pins(e: Evidence) -> Iterator[PinReason]:
     for name, value in _assignments(e):
         if name in _ONE_SHOT:
             yield PinReason.ONE_SHOT_VARIABLE
-        elif name.startswith(_SESSION_TRACK) and name != b"SESSION_TRACK_SCHEMA":
+        elif name.startswith(_SESSION_TRACK) and (name != b"SESSION_TRACK_SCHEMA" or value not in _ON):
             yield PinReason.SESSION_TRACKING
         elif name in _SWITCHES and value not in _OFF:
             yield _SWITCHES[name]

@@ -27,6 +27,9 @@ _NOT_SETTINGS: Final = frozenset(
     }
 )
 
+#: MySQL turns these off when they are set to DEFAULT, whatever their global value.
+_WRONG_DEFAULT: Final = frozenset({"foreign_key_checks", "unique_checks"})
+
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_ ,:;.+\-/=()%*]*\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?\Z")
@@ -94,7 +97,7 @@ def assignments(current: Settings, wanted: Settings, baseline: Mapping[str, str]
     for name in current.variables:
         if name not in wanted.variables:
             before = baseline.get(name)
-            parts.append((name, "DEFAULT" if before is None else literal(name, before)))
+            parts.append((name, _default(name) if before is None else literal(name, before)))
     if not parts:
         return ""
     # Setting character_set_client changes how later text is read only after this statement.
@@ -110,6 +113,10 @@ def literal(name: str, value: str) -> str:
     if _PLAIN.match(value):
         return f"'{value}'"
     return "_utf8 0x" + value.encode("utf-8", "surrogateescape").hex()
+
+
+def _default(name: str) -> str:
+    return f"@@global.{name}" if name in _WRONG_DEFAULT else "DEFAULT"
 
 
 def _checked(name: str) -> str:

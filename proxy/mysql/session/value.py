@@ -44,9 +44,9 @@ class SessionValue:
         "conditions_seen",
         "initial",
         "insert_id_at",
-        "insert_id_unread",
         "last_insert_id",
         "pins",
+        "reported_insert_id",
         "settings",
         "statements",
         "status",
@@ -67,9 +67,9 @@ class SessionValue:
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
-        #: LAST_INSERT_ID() may differ from ``last_insert_id``; the connection that ran the statement knows.
-        self.insert_id_unread = False
-        #: That connection, until it has been asked.
+        #: The id an OK packet reported since ``last_insert_id`` was known for sure.
+        self.reported_insert_id = 0
+        #: The connection that alone knows what LAST_INSERT_ID() is now, until it has been asked.
         self.insert_id_at: KeepsInsertId | None = None
         #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
         self.unsettled = False
@@ -157,11 +157,14 @@ class SessionValue:
         alone, and a procedure or LAST_INSERT_ID(expr) may change it unreported.
         """
         if last_insert_id:
-            self.last_insert_id = last_insert_id
-        elif not (unknown or verdict.calls or verdict.reads & Diagnostics.LAST_INSERT_ID):
-            return False
-        self.insert_id_unread = True
-        return True
+            self.reported_insert_id = last_insert_id
+            return True
+        return unknown or verdict.calls or bool(verdict.reads & Diagnostics.LAST_INSERT_ID)
+
+    def know_insert_id(self, asked: int) -> None:
+        """What the connection that knows has answered; 0 if its statements left LAST_INSERT_ID() alone."""
+        self.last_insert_id = asked or self.last_insert_id
+        self.reported_insert_id = 0
 
     def reset(self) -> None:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
@@ -169,7 +172,7 @@ class SessionValue:
         self.forget_connection()
         self.status = self._initial_status
         self.conditions_seen = False
-        self.last_insert_id = 0
+        self.last_insert_id = self.reported_insert_id = 0
 
     def forget_connection(self) -> None:
         """The connection is gone, and with it what could not be held."""
@@ -177,7 +180,8 @@ class SessionValue:
         self.statements.clear()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
-        self.insert_id_unread = False
+        # What the OK packet said is the best there is now.
+        self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
         self.unsettled = False

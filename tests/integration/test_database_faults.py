@@ -1,0 +1,173 @@
+"""A database that is restarted, dead, silent, slow or late, and a proxy that lives through it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pymysql
+import pytest
+
+from .clients import one, run
+from .conftest import StartProxy
+from .daemon import ProxyDaemon
+from .databases import Target
+from .faults import FaultProxy
+from .polling import eventually
+
+QUICK = {"connection_borrow_timeout": 1}
+QUICK_TARGET = {"probe_interval": 0.2, "connect_timeout": 1}
+BORROW_TIMEOUT = (9501, "Timed-out waiting to acquire database connection")
+
+
+@pytest.fixture
+def line(target: Target) -> Iterator[FaultProxy]:
+    """The line between proxy and database."""
+    forwarder = FaultProxy(target.port)
+    yield forwarder
+    forwarder.close()
+
+
+@pytest.fixture
+def daemon(start_proxy: StartProxy, target: Target, line: FaultProxy) -> ProxyDaemon:
+    """A proxy at the other end of it."""
+    return start_proxy(target, port=line.port, pool=QUICK, target=QUICK_TARGET)
+
+
+def answer(client: Any, sql: str = "SELECT 1") -> Any:
+    """The value, or None as long as there is a loss or a borrow timeout."""
+    try:
+        return one(client, sql)
+    except pymysql.OperationalError as error:
+        if error.args[0] not in (2013, 9501):
+            raise
+        return None
+
+
+def recovers(client: Any) -> None:
+    """The same client is served again."""
+    eventually(lambda: answer(client, "SELECT 17") == 17, "the client to be served again")
+
+
+def test_a_restart_of_the_database(start_proxy: StartProxy, plain_target: Target) -> None:
+    daemon = start_proxy(plain_target, pool=QUICK, target=QUICK_TARGET)
+    idle, busy, pinned = daemon.connect(), daemon.connect(), daemon.connect()
+    run(idle, "SET time_zone = '+04:00'")
+    run(busy, "BEGIN")
+    run(busy, "INSERT INTO item (note) VALUES ('before the restart')")
+    run(pinned, "SET @mine = 1")
+    plain_target.server.restart()
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(busy, "SELECT 1")
+    assert caught.value.args[0] == 2013
+    assert "rolled back" in caught.value.args[1]
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(pinned, "SELECT @mine")
+    assert caught.value.args[0] == 2013
+    for client in (idle, busy, pinned):
+        recovers(client)
+    assert one(idle, "SELECT @@time_zone") == "+04:00"
+    assert one(busy, "SELECT COUNT(*) FROM item WHERE note = 'before the restart'") == 0
+    assert one(pinned, "SELECT @mine") is None
+    with daemon.connect() as newcomer:
+        assert one(newcomer, "SELECT 1") == 1
+
+
+def test_a_dead_database_and_its_return(start_proxy: StartProxy, plain_target: Target) -> None:
+    daemon = start_proxy(plain_target, pool=QUICK, target=QUICK_TARGET)
+    client = daemon.connect()
+    run(client, "SELECT 1")
+    mark = daemon.mark()
+    plain_target.server.kill()
+    try:
+        daemon.wait_for_log("is UNAVAILABLE: UNREACHABLE", mark)
+        with pytest.raises(pymysql.OperationalError) as caught:
+            run(client, "SELECT 1")
+        assert caught.value.args == BORROW_TIMEOUT
+    finally:
+        plain_target.server.start()
+    daemon.wait_for_log("is AVAILABLE", mark)
+    recovers(client)
+
+
+def test_a_database_that_starts_after_the_proxy(
+    start_proxy: StartProxy, target: Target, line: FaultProxy
+) -> None:
+    line.refuse()
+    daemon = start_proxy(target, port=line.port, pool=QUICK, target=QUICK_TARGET)
+    daemon.wait_for_log("is UNAVAILABLE")
+    with pytest.raises(pymysql.OperationalError) as caught, daemon.connect() as early:
+        run(early, "SELECT 1")
+    assert caught.value.args == BORROW_TIMEOUT
+    line.listen()
+    daemon.wait_for_log("is AVAILABLE")
+    with daemon.connect() as client:
+        assert one(client, "SELECT @@version") in client.get_server_info()
+
+
+def test_connections_that_are_cut(daemon: ProxyDaemon, line: FaultProxy) -> None:
+    idle, busy = daemon.connect(), daemon.connect()
+    run(busy, "BEGIN")
+    run(idle, "SELECT 1")
+    line.cut()
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(busy, "SELECT 1")
+    assert caught.value.args[0] == 2013
+    recovers(idle)
+    recovers(busy)
+
+
+def test_a_database_that_refuses_connections(daemon: ProxyDaemon, line: FaultProxy) -> None:
+    client = daemon.connect()
+    run(client, "SELECT 1")
+    line.refuse()
+    line.cut()
+    eventually(lambda: answer(client) is None, "the loss")
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(client, "SELECT 1")
+    assert caught.value.args == BORROW_TIMEOUT
+    line.listen()
+    recovers(client)
+
+
+def test_a_database_that_says_nothing(daemon: ProxyDaemon, line: FaultProxy) -> None:
+    client = daemon.connect()
+    run(client, "SELECT 1")
+    line.go_deaf()
+    line.cut()
+    eventually(lambda: answer(client) is None, "the loss")
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(client, "SELECT 1")
+    assert caught.value.args == BORROW_TIMEOUT
+    daemon.wait_for_log("is UNAVAILABLE")
+    line.listen()
+    line.cut()
+    recovers(client)
+
+
+def test_a_slow_line(daemon: ProxyDaemon, line: FaultProxy) -> None:
+    client = daemon.connect()
+    line.delay = 0.05
+    assert one(client, "SELECT REPEAT('x', 500000)") == "x" * 500_000
+    with daemon.connect() as another:
+        assert one(another, "SELECT 1") == 1
+
+
+def test_a_database_without_a_free_connection(start_proxy: StartProxy, target: Target) -> None:
+    """The cap keeps clients waiting, in order, and nobody else than those at the cap suffers."""
+    daemon = start_proxy(target, pool={"max_connections_percent": 4, **QUICK})
+    clients = [daemon.connect() for _ in range(2)]
+    late = daemon.connect(database=None)
+    for client in clients:
+        run(client, "BEGIN")
+    with pytest.raises(pymysql.OperationalError) as caught:
+        run(late, "SELECT 1")
+    assert caught.value.args == BORROW_TIMEOUT
+    run(clients[0], "COMMIT")
+    assert one(late, "SELECT 1") == 1
+
+
+def test_another_users_idle_connection_makes_room(start_proxy: StartProxy, target: Target) -> None:
+    daemon = start_proxy(target, pool={"max_connections_percent": 2, **QUICK})
+    with daemon.connect() as app, daemon.connect("eve") as eve:
+        for _ in range(3):
+            assert one(app, "SELECT CURRENT_USER()") == "app@%"
+            assert one(eve, "SELECT CURRENT_USER()") == "eve@%"
