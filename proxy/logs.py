@@ -25,6 +25,12 @@ from zope.interface import implementer
 
 __all__ = ["LogLevels", "json_line", "log_stream", "observer", "text_line"]
 
+#: What a terminal or a log reader could take for the end of a line or a command; clients choose user names.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+}
+
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -74,10 +80,10 @@ def text_line(event: LogEvent) -> str | None:
     text = formatEvent(event)
     if not text:
         return None
+    text = text.translate(_CONTROLS)
     failure = event.get("log_failure")
     if failure is not None:
-        text += "\n" + failure.getTraceback()
-    text = text.replace("\n", "\n\t")
+        text += "\n" + failure.getTraceback().replace("\n", "\n\t")
     return f"{_time(event)} [{_level(event).upper()}] [proxyEndpoint=default] {text}\n"
 
 

@@ -65,6 +65,8 @@ class ProxyService(Service):
     def __init__(self, path: str, config: Config, levels: LogLevels, reactor: Any) -> None:
         self.levels = levels
         self.config = config
+        #: Options that need a restart are those of the start, whatever is reloaded.
+        self._started_with = config
         self._path = path
         self._reactor = reactor
         self._port: Any = None
@@ -93,6 +95,7 @@ class ProxyService(Service):
             facts=lambda: server_facts(self._answer, self._fresh_status),
             ready=self._monitor.first_probe,
             credential=self._store.lookup,
+            limited=self._connector.limited,
             kill=self._connector.kill,
             tls=_server_tls(config),
             rsa_key=RsaKeyPair.generate(),
@@ -105,6 +108,7 @@ class ProxyService(Service):
 
     def privilegedStartService(self) -> None:
         """Bind while that may still need privileges; a taken port ends twistd with its message."""
+        self._install_reload_signal()
         options = self.config.proxy
         self._port = self._reactor.listenTCP(
             options.port, _ClientFactory(self), backlog=LISTEN_BACKLOG, interface=options.bind_address
@@ -115,7 +119,6 @@ class ProxyService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if self._port is None:
             self.privilegedStartService()
-        self._install_reload_signal()
         self._watch_debug_logging()
         self.pool.start()
         self._sweeping.start(SWEEP_INTERVAL, now=False).addErrback(
@@ -182,7 +185,7 @@ class ProxyService(Service):
             self.log.error("not reloaded: {problem}", problem=problem)
             return
         changes = changed_options(self.config, new)
-        for option in changes.restart:
+        for option in changed_options(self._started_with, new).restart:
             self.log.warn("{option} has changed and needs a restart", option=option)
         try:
             tls = _server_tls(new)

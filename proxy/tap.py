@@ -41,7 +41,10 @@ def makeService(options: Any) -> "ProxyService":
 
     parent = options.parent or {}
     logfile = parent.get("logfile") or (None if parent.get("nodaemon", True) else "twistd.log")
-    return _LoggingService(path, config, levels, reactor, logfile)
+    try:
+        return _LoggingService(path, config, levels, reactor, logfile)
+    except (ValueError, OSError) as problem:
+        raise usage.UsageError(f"{path}: {problem}") from None
 
 
 class _LoggingService(ProxyService):

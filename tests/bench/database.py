@@ -35,8 +35,12 @@ INSERT INTO {SCHEMA}.points
   WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {ROWS})
   SELECT n, RPAD(CONCAT('row ', n, ' '), {BODY_LENGTH}, '.') FROM numbers;
 """
-# The large bodies are made while they are sent: stored ones would not fit into the small buffer pool.
-LARGE_SQL = f"SELECT id, REPEAT(CHAR(97 + id % 26), {LARGE_BODY_LENGTH}) FROM points ORDER BY id"
+# The large bodies are made while they are sent: stored ones would not fit into the small buffer pool. A range
+# of an index has no status flag that only a server could put into the EOF packet before the rows.
+LARGE_SQL = (
+    f"SELECT id, REPEAT(CHAR(97 + id % 26), {LARGE_BODY_LENGTH}) FROM points FORCE INDEX (PRIMARY)"
+    " WHERE id > 0 ORDER BY id"
+)
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from pymysql.cursors import Cursor
 from proxy.demo.child import LOOPBACK
 from proxy.demo.installation import find_server
 
-__all__ = ["CommandClient", "fetch", "in_transaction", "mariadb", "one", "run", "status", "vanish"]
+__all__ = ["CommandClient", "fetch", "in_transaction", "mariadb", "one", "run", "server_version", "vanish"]
 
 CLIENT_LIMIT = 60
 """Seconds one run of the `mariadb` client may take."""
@@ -46,14 +46,14 @@ def one(connection: Any, sql: str, arguments: Arguments = None) -> Any:
     return rows[0][0] if rows else None
 
 
-def status(connection: Any) -> int:
-    """The server status flags of the last response."""
-    return int(connection.server_status)
+def server_version(connection: Any) -> str:
+    """As in the greeting."""
+    return str(connection.get_server_info())
 
 
 def in_transaction(connection: Any) -> bool:
     """What the last response's status flags say."""
-    return bool(status(connection) & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+    return bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
 
 def vanish(connection: Any) -> None:
@@ -79,6 +79,10 @@ class CommandClient(_Connection):
         """Send a command and return the first packet of its response; raises the server's error."""
         self._raw._execute_command(code, payload)
         return self._raw._read_packet()
+
+    def last_insert_id(self) -> int:
+        """What the last OK packet said."""
+        return int(self._raw.insert_id())
 
     def reset_connection(self) -> None:
         """COM_RESET_CONNECTION."""

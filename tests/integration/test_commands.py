@@ -90,7 +90,7 @@ def test_binary_prepared_statements(command_client: CommandClient) -> None:
     assert command_client.execute_prepared(first, "a", "b") == [("a", "b😀", None)]
     assert command_client.execute_prepared(first, None, "c") == [(None, "c😀", None)]
     assert command_client.execute_prepared(second, "prepared") == []
-    assert command_client.insert_id() > 0
+    assert command_client.last_insert_id() > 0
     command_client.close_prepared(first)
     with pytest.raises(pymysql.MySQLError) as caught:
         command_client.execute_prepared(first, "a", "b")

@@ -1,12 +1,13 @@
 """A database that is restarted, dead, silent, slow or late, and a proxy that lives through it."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pymysql
 import pytest
 
-from .clients import one, run
+from .clients import fetch, one, run, server_version
 from .conftest import StartProxy
 from .daemon import ProxyDaemon
 from .databases import Target
@@ -15,6 +16,9 @@ from .polling import eventually
 
 QUICK = {"connection_borrow_timeout": 1}
 QUICK_TARGET = {"probe_interval": 0.2, "connect_timeout": 1}
+STORM_CLIENTS, STORM_CUTS = 6, 8
+STORM_LIMIT = 60.0
+"""Seconds a client of the storm may take to finish its round."""
 BORROW_TIMEOUT = (9501, "Timed-out waiting to acquire database connection")
 
 
@@ -100,7 +104,7 @@ def test_a_database_that_starts_after_the_proxy(
     line.listen()
     daemon.wait_for_log("is AVAILABLE")
     with daemon.connect() as client:
-        assert one(client, "SELECT @@version") in client.get_server_info()
+        assert one(client, "SELECT @@version") in server_version(client)
 
 
 def test_connections_that_are_cut(daemon: ProxyDaemon, line: FaultProxy) -> None:
@@ -171,3 +175,67 @@ def test_another_users_idle_connection_makes_room(start_proxy: StartProxy, targe
         for _ in range(3):
             assert one(app, "SELECT CURRENT_USER()") == "app@%"
             assert one(eve, "SELECT CURRENT_USER()") == "eve@%"
+
+
+def test_a_storm_of_cuts_loses_no_committed_row_and_halves_none(
+    daemon: ProxyDaemon, line: FaultProxy
+) -> None:
+    clients = [Transferring(daemon, number) for number in range(STORM_CLIENTS)]
+    for _ in range(STORM_CUTS):
+        goal = sum(client.rounds for client in clients) + STORM_CLIENTS
+        eventually(lambda goal=goal: sum(client.rounds for client in clients) >= goal, "some transactions")  # type: ignore[misc]
+        line.cut()
+    for client in clients:
+        client.stop()
+    with daemon.connect() as reader:
+        recovers(reader)
+        found = dict(fetch(reader, "SELECT note, owner FROM item WHERE note LIKE 'storm %'"))
+    for client in clients:
+        assert client.problems == []
+        for round_ in range(client.rounds):
+            pair = [f"storm {client.number} {round_} {half}" in found for half in ("a", "b")]
+            assert pair[0] == pair[1], f"half of a transaction: client {client.number}, round {round_}"
+            assert pair[0] or round_ not in client.committed, f"lost: client {client.number}, round {round_}"
+
+
+class Transferring:
+    """A client in a thread that writes two rows in each transaction and notes which ones were committed."""
+
+    def __init__(self, daemon: ProxyDaemon, number: int) -> None:
+        self.number = number
+        self.rounds = 0
+        self.committed: set[int] = set()
+        self.problems: list[str] = []
+        self._daemon = daemon
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self._daemon.connect() as client:
+                while not self._over.is_set():
+                    self._transfer(client)
+                    self.rounds += 1
+        except Exception as problem:
+            self.problems.append(f"{type(problem).__name__}: {problem}")
+
+    def _transfer(self, client: Any) -> None:
+        try:
+            run(client, "BEGIN")
+            for half in ("a", "b"):
+                run(client, f"INSERT INTO item (note) VALUES ('storm {self.number} {self.rounds} {half}')")
+            run(client, "COMMIT")
+        except pymysql.OperationalError as error:
+            if error.args[0] not in (2013, 9501):
+                raise
+            # The proxy must have said so once; now the session is free of the transaction.
+            assert answer(client, "SELECT @@in_transaction") in (0, None)
+        else:
+            self.committed.add(self.rounds)
+
+    def stop(self) -> None:
+        """Let it finish its round."""
+        self._over.set()
+        self._thread.join(STORM_LIMIT)
+        assert not self._thread.is_alive()

@@ -54,7 +54,7 @@ def test_an_explicit_id_leaves_last_insert_id_alone(client: Any, other: Any) -> 
 def test_a_client_that_inserted_nothing_sees_nothing(client: Any, other: Any) -> None:
     run(client, "INSERT INTO item (owner) VALUES (1)")
     assert one(other, "SELECT LAST_INSERT_ID()") == 0
-    run(other, "INSERT INTO place (name) VALUES ('app')")
+    run(other, "REPLACE INTO work (client, step) VALUES (-1, 0)")
     assert one(other, "SELECT LAST_INSERT_ID()") == 0
 
 

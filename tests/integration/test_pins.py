@@ -12,8 +12,7 @@ from proxy.mysql.session.pins import PinReason
 
 from .clients import CommandClient, fetch, one, run, vanish
 from .daemon import ProxyDaemon
-from .polling import eventually
-from .sharing import is_shared
+from .sharing import is_held, is_shared
 
 PINNING = {
     PinReason.USER_VARIABLE: ["SET @mine = 1"],
@@ -75,9 +74,9 @@ def test_every_reason_has_a_test() -> None:
 @pytest.fixture(autouse=True)
 def unpinned_start(other: Any) -> Iterator[None]:
     """Nobody is pinned before or after a test."""
-    eventually(lambda: is_shared(other), "a connection before the test")
+    assert is_shared(other)
     yield
-    eventually(lambda: is_shared(other), "a connection after the test")
+    assert is_shared(other)
 
 
 @pytest.mark.parametrize("reason", PINNING, ids=lambda reason: reason.value)
@@ -91,11 +90,11 @@ def test_a_pin_is_logged_and_lasts_until_the_client_leaves(
     line = narrow.wait_for_log("The client session was pinned", mark)
     assert re.search(rf"Reason: .*\b{reason.value}\b", line), line
     assert "4711" not in line
-    assert not is_shared(other)
+    assert is_held(other)
     first = one(client, "SELECT CONNECTION_ID()")
     assert one(client, "SELECT CONNECTION_ID()") == first
     client.close()
-    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert is_shared(other)
 
 
 @pytest.mark.parametrize("sql", SHARING, ids=lambda sql: sql[:40])
@@ -125,10 +124,10 @@ def test_a_binary_prepared_statement_pins_until_it_is_closed(narrow: ProxyDaemon
         assert "Reason: prepared_statement" in narrow.wait_for_log("pinned", mark)
         assert client.execute_prepared(first) == [("one",)]
         client.close_prepared(first)
-        assert not is_shared(other)
+        assert is_held(other)
         assert client.execute_prepared(second) == [("two",)]
         client.close_prepared(second)
-        eventually(lambda: is_shared(other), "the connection after the last statement is closed")
+        assert is_shared(other)
 
 
 def test_reset_connection_ends_pins(narrow: ProxyDaemon, other: Any) -> None:
@@ -136,7 +135,7 @@ def test_reset_connection_ends_pins(narrow: ProxyDaemon, other: Any) -> None:
         host="127.0.0.1", port=narrow.port, user="app", password=narrow.users["app"], ssl_disabled=True
     ) as client:
         run(client, "SET @mine = 1")
-        assert not is_shared(other)
+        assert is_held(other)
         client.reset_connection()
         assert is_shared(other)
         assert one(client, "SELECT @mine") is None
@@ -154,7 +153,7 @@ def test_nothing_of_a_pinned_session_is_left_to_the_next(narrow: ProxyDaemon, ot
         client.close()
     else:
         vanish(client)
-    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert is_shared(other)
     found = fetch(other, "SELECT @mine, IS_FREE_LOCK('left behind'), @@profiling, @@sql_mode LIKE '%ANSI%'")
     assert found == ((None, 1, 0, 0),)
     run(other, "UPDATE place SET name = name")
@@ -166,19 +165,21 @@ def test_a_role_does_not_stay_on_the_connection(narrow: ProxyDaemon, other: Any)
     with narrow.connect() as client:
         run(client, "SET ROLE reader")
         assert one(client, "SELECT CURRENT_ROLE()") == "reader"
-    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert is_shared(other)
     assert one(other, "SELECT CURRENT_ROLE()") is None
 
 
 def test_what_a_procedure_sets_stays_in_its_session(narrow: ProxyDaemon, other: Any) -> None:
-    seen = "SELECT @@time_zone, @@group_concat_max_len, @@sql_mode, @inside"
+    seen = "SELECT @@time_zone, @@group_concat_max_len, @@sql_mode"
     before = fetch(other, seen)
     with narrow.connect() as client:
         run(client, "CALL set_inside()")
         # The server itself takes back what a procedure does to sql_mode.
-        assert fetch(client, seen) == (("+09:00", 4711, before[0][2], "kept"),)
-    eventually(lambda: is_shared(other), "the connection of a client that left")
+        assert fetch(client, seen) == (("+09:00", 4711, before[0][2]),)
+        assert one(client, "SELECT @inside") == "kept"
+    assert is_shared(other)
     assert fetch(other, seen) == before
+    assert one(other, "SELECT @inside") is None
 
 
 def test_a_variable_set_for_one_statement_does_not_stay(narrow: ProxyDaemon, other: Any) -> None:
@@ -186,7 +187,7 @@ def test_a_variable_set_for_one_statement_does_not_stay(narrow: ProxyDaemon, oth
         before = one(client, "SELECT @@max_statement_time")
         assert one(client, "SET STATEMENT max_statement_time = 100 FOR SELECT @@max_statement_time") == 100
         assert one(client, "SELECT @@max_statement_time") == before
-    eventually(lambda: is_shared(other), "the connection of a client that left")
+    assert is_shared(other)
     assert one(other, "SELECT @@max_statement_time") == before
 
 

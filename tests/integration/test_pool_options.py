@@ -10,7 +10,7 @@ from .clients import CommandClient, fetch, one, run
 from .conftest import StartProxy
 from .databases import Target
 from .polling import eventually
-from .sharing import ONE_CONNECTION, is_shared
+from .sharing import ONE_CONNECTION, is_held, is_shared
 
 INIT_QUERY = "SET group_concat_max_len = 5000, time_zone = '+08:00'; SET SESSION sql_mode = 'ANSI_QUOTES'"
 INITIAL = (5000, "+08:00", "ANSI_QUOTES")
@@ -62,15 +62,15 @@ def test_excluded_variable_sets_do_not_pin_and_do_not_leak(start_proxy: StartPro
         # Reading one may pin; what counts is what is read.
         with daemon.connect() as third:
             assert one(third, "SELECT @mine") is None
-        eventually(lambda: is_shared(second), "the connection of the client that left")
+        assert is_shared(second)
         with daemon.connect() as fourth:
             run(second, "SET @mine = 'second again'")
             assert one(fourth, "SELECT @mine") is None
-        eventually(lambda: is_shared(second), "the connection of the client that left")
+        assert is_shared(second)
         assert one(first, "SELECT @mine") in (None, "first")
     with daemon.connect() as first, daemon.connect() as second:
         run(first, "CREATE TEMPORARY TABLE fleeting (id INT)")
-        assert not is_shared(second)
+        assert is_held(second)
 
 
 def test_without_the_filter_user_variables_stay_with_their_client(

@@ -8,7 +8,7 @@ import pytest
 from .clients import fetch, in_transaction, one, run
 from .daemon import ProxyDaemon
 from .databases import Target
-from .sharing import is_shared
+from .sharing import is_held, is_shared
 
 
 @pytest.mark.parametrize("begin", ["BEGIN", "START TRANSACTION", "START TRANSACTION READ ONLY", "BEGIN WORK"])
@@ -19,7 +19,7 @@ def test_a_transaction_has_its_connection_until_its_end(
     run(client, begin)
     run(client, "SELECT * FROM item")
     assert in_transaction(client)
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, end)
     assert not in_transaction(client)
     assert is_shared(other)
@@ -29,7 +29,7 @@ def test_without_autocommit_the_first_statement_opens_a_transaction(client: Any,
     client.autocommit(False)
     assert is_shared(other)
     run(client, "INSERT INTO item (note) VALUES ('no autocommit')")
-    assert not is_shared(other)
+    assert is_held(other)
     client.rollback()
     assert is_shared(other)
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'no autocommit'") == 0
@@ -49,7 +49,7 @@ def test_turning_autocommit_on_commits(client: Any, other: Any) -> None:
 def test_a_definition_commits(client: Any, other: Any) -> None:
     run(client, "BEGIN")
     run(client, "INSERT INTO item (note) VALUES ('before a definition')")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "CREATE TABLE defined (id INT)")
     run(client, "DROP TABLE defined")
     assert not in_transaction(client)
@@ -60,7 +60,7 @@ def test_a_definition_commits(client: Any, other: Any) -> None:
 def test_commit_and_chain_goes_on(client: Any, other: Any) -> None:
     run(client, "BEGIN")
     run(client, "COMMIT AND CHAIN")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "ROLLBACK")
     assert is_shared(other)
 
@@ -90,7 +90,7 @@ def test_savepoints(client: Any, other: Any) -> None:
     run(client, "INSERT INTO item (note) VALUES ('not saved')")
     run(client, "ROLLBACK TO half")
     run(client, "RELEASE SAVEPOINT half")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "COMMIT")
     assert fetch(other, "SELECT note FROM item WHERE note LIKE '%saved'") == (("saved",),)
 
@@ -100,7 +100,7 @@ def test_an_error_inside_leaves_the_transaction_open(client: Any, other: Any) ->
     run(client, "INSERT INTO item (note) VALUES ('after an error')")
     with pytest.raises(pymysql.MySQLError):
         run(client, "SELECT * FROM missing_table")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "COMMIT")
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'after an error'") == 1
 
@@ -113,7 +113,7 @@ def test_a_one_shot_characteristic_is_for_the_next_transaction_of_its_client(
     client: Any, other: Any, one_shot: str
 ) -> None:
     run(client, one_shot)
-    if is_shared(other):
+    if not is_held(other):
         run(other, "INSERT INTO item (owner) VALUES (1)")
     run(client, "BEGIN")
     with pytest.raises(pymysql.MySQLError) as caught:
@@ -179,11 +179,11 @@ def test_a_session_level_stays_with_its_session(client: Any, other: Any) -> None
 def test_xa(client: Any, other: Any, end: str) -> None:
     run(client, "XA START 'x1'")
     run(client, "INSERT INTO item (owner) VALUES (77)")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "XA END 'x1'")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "XA PREPARE 'x1'")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, end)
     assert is_shared(other)
     expected = 1 if "COMMIT" in end else 0
@@ -200,7 +200,7 @@ def test_xa_in_one_phase(client: Any, other: Any) -> None:
 
 def test_an_xa_transaction_without_statements_keeps_its_connection(client: Any, other: Any) -> None:
     run(client, "XA START 'x3'")
-    assert not is_shared(other)
+    assert is_held(other)
     run(client, "XA END 'x3'")
     run(client, "XA ROLLBACK 'x3'")
     assert is_shared(other)

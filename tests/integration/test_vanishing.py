@@ -54,7 +54,7 @@ def test_a_transaction_of_a_client_that_vanished_is_rolled_back(
     number = one(client, "SELECT CONNECTION_ID()")
     vanish(client)
     eventually(lambda: not target.has_thread(number), "the end of the connection")
-    eventually(lambda: is_shared(other), "a connection for the next client")
+    assert is_shared(other)
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'vanished'") == 0
     assert one(other, "SELECT CONNECTION_ID()") != number
 
@@ -64,7 +64,7 @@ def test_a_transaction_of_a_client_that_quit_is_rolled_back(narrow: ProxyDaemon,
     run(client, "BEGIN")
     run(client, "INSERT INTO item (note) VALUES ('quit inside')")
     client.close()
-    eventually(lambda: is_shared(other), "a connection for the next client")
+    assert is_shared(other)
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'quit inside'") == 0
     assert not in_transaction(other)
 
@@ -81,7 +81,7 @@ def test_a_statement_of_a_client_that_vanished_is_killed(
     eventually(lambda: sleeping(target), "the statement on the database")
     vanish(client)
     eventually(lambda: not sleeping(target), "the end of the statement")
-    eventually(lambda: is_shared(other), "a connection for the next client")
+    assert is_shared(other)
 
 
 def test_abandoned_statements_may_go_on(start_proxy: StartProxy, target: Target) -> None:

@@ -83,8 +83,8 @@ class BackendConnection(TwistedProtocol):
         self.has_residue = False
         self.residue_of: SessionValue | None = None
         self.insert_id_is_exact = False
-        #: The session that left user variables here under EXCLUDE_VARIABLE_SETS.
-        self.user_variables_of: SessionValue | None = None
+        #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
+        self.traces_of: SessionValue | None = None
         self.borrower: Borrower | None = None
         self.lost: str | None = None
         self._clock = clock
@@ -180,9 +180,13 @@ class BackendConnection(TwistedProtocol):
         """The proxy's own exchange is over: from now on a packet nobody asked for is an error."""
         self._exchange.expected = False
 
+    def expect_answer(self) -> None:
+        """Packets from the target are answers to the proxy's own commands."""
+        self._exchange.expected = True
+
     def send(self, payload: bytes, sequence: int = 0) -> None:
         """Send one of the proxy's own packets."""
-        self._exchange.expected = True
+        self.expect_answer()
         self.transport.write(frame(payload, sequence))
 
     def next_payload(self) -> defer.Deferred[bytes]:
@@ -248,11 +252,14 @@ class BackendConnection(TwistedProtocol):
         self.drop_insert_id()
         self._exchange.fail(ConnectFailed(self.lost))
         borrower, self.borrower = self.borrower, None
-        if borrower is not None:
-            borrower.backend_lost(self.lost)
-        callbacks, self._on_lost = self._on_lost, []
-        for callback in callbacks:
-            callback(self)
+        try:
+            if borrower is not None:
+                borrower.backend_lost(self.lost)
+        finally:
+            # Whatever happens in a session, the pool must know that the connection is gone.
+            callbacks, self._on_lost = self._on_lost, []
+            for callback in callbacks:
+                callback(self)
 
     @property
     def peer(self) -> IAddress:

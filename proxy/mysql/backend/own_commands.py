@@ -41,12 +41,18 @@ class Answer:
     rows: tuple[tuple[str | None, ...], ...]
 
 
+def command(connection: BackendConnection, payload: bytes) -> Deferred[Answer]:
+    """Run a command; fails with TargetError, ConnectFailed or MalformedPacket."""
+    connection.send(payload)
+    return _answer(connection)
+
+
 @inlineCallbacks
-def command(connection: BackendConnection, payload: bytes) -> Generator[Deferred[bytes], bytes, Answer]:
-    """Run a command; raises TargetError, ConnectFailed or MalformedPacket."""
+def _answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, Answer]:
+    """Read the response to a command that was sent."""
     changes: list[SessionChanges] = []
     rows: list[tuple[str | None, ...]] = []
-    connection.send(payload)
+    connection.expect_answer()
     while True:
         first = yield connection.next_payload()
         if first[:1] not in (bytes((OK,)), bytes((ERR,)), bytes((EOF,))):
@@ -91,44 +97,67 @@ def _text_row(payload: bytes) -> tuple[str | None, ...]:
 
 def query(connection: BackendConnection, sql: str) -> Deferred[Answer]:
     """Run a statement of the proxy."""
-    return command(connection, bytes((Command.QUERY,)) + sql.encode("utf-8", "surrogateescape"))
+    return command(connection, _query(sql))
+
+
+def _query(sql: str) -> bytes:
+    return bytes((Command.QUERY,)) + sql.encode("utf-8", "surrogateescape")
+
+
+def set_up(connection: BackendConnection) -> Deferred[None]:
+    """Bring a fresh connection to the state every connection starts in."""
+    return _start_afresh(connection, b"")
+
+
+def reset(connection: BackendConnection) -> Deferred[None]:
+    """Drop everything a session left behind: COM_RESET_CONNECTION, then set up anew."""
+    return _start_afresh(connection, bytes((Command.RESET_CONNECTION,)))
 
 
 @inlineCallbacks
-def set_up(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
-    """Bring a fresh or reset connection to the state every connection starts in."""
+def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Deferred[Any], Any, None]:
+    """All commands go out at once; their answers come one after the other."""
+    statements = _statements(connection.set_up.init_query)
+    connection.is_clean = False
+    if first:
+        connection.send(first)
+    connection.send(_query(_TRACKERS.format(connection.set_up.tracked_variables)))
+    # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
+    for statement in (*statements, _NAMES, "SELECT DATABASE()"):
+        connection.send(_query(statement))
+    if first:
+        yield _answer(connection)
+    yield _trackers_answer(connection)
+    baseline: dict[str, str] = {}
+    for _ in statements:
+        answer = yield _answer(connection)
+        for changes in answer.changes:
+            baseline.update(changes.variables)
+    yield _answer(connection)
+    answer = yield _answer(connection)
+    connection.baseline = baseline
+    # A reset keeps the schema, and whether multi-statements are on.
+    connection.settings = FRESH.changed(
+        schema=answer.rows[0][0] or "",
+        multi_statements=connection.settings.multi_statements,
+        variables=_NAMES_VALUES,
+    )
+    connection.is_clean = True
+
+
+@inlineCallbacks
+def _trackers_answer(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
     try:
-        yield query(connection, _TRACKERS.format(connection.set_up.tracked_variables))
+        yield _answer(connection)
     except TargetError as refusal:
         if refusal.packet.errno not in _TRACKERS_REFUSED:
             raise
         connection.tracked = False
-    baseline: dict[str, str] = {}
-    for statement in _statements(connection.set_up.init_query):
-        answer = yield query(connection, statement)
-        for changes in answer.changes:
-            baseline.update(changes.variables)
-    # Last, because the character set is the client's own choice and always part of a session's settings.
-    yield query(connection, _NAMES)
-    connection.baseline = baseline
-    connection.settings = _without_variables(connection.settings).changed(variables=_NAMES_VALUES)
 
 
 def _statements(init_query: str) -> list[str]:
     """The statements of an init query; as in RDS they are separated by semicolons."""
     return [statement.decode() for statement in split_statements(init_query.encode())]
-
-
-@inlineCallbacks
-def reset(connection: BackendConnection) -> Generator[Deferred[Any], Any, None]:
-    """Drop everything a session left behind: COM_RESET_CONNECTION, then set up anew."""
-    yield command(connection, bytes((Command.RESET_CONNECTION,)))
-    yield set_up(connection)
-
-
-def _without_variables(current: Settings) -> Settings:
-    """A reset keeps the schema and whether multi-statements are on."""
-    return FRESH.changed(schema=current.schema, multi_statements=current.multi_statements)
 
 
 @inlineCallbacks

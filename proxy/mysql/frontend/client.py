@@ -28,6 +28,9 @@ __all__ = ["MAX_LOGIN_PACKET", "ClientConnection"]
 #: The longest packet a client may send before it is authenticated, in bytes.
 MAX_LOGIN_PACKET = 128 * 1024
 
+#: Seconds a client that reads has to take note that it is closed.
+LINGER = 1.0
+
 
 @implementer(IPushProducer)
 class ClientConnection(Protocol):
@@ -141,7 +144,7 @@ class ClientConnection(Protocol):
     def change_user(self, payload: bytes) -> None:
         """COM_CHANGE_USER: the session starts over, authenticated anew."""
         assert self.commands is not None
-        self.commands.suspend()
+        self.commands.stop()
         self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
         self._sent = 0
         self.commands = None
@@ -212,14 +215,20 @@ class ClientConnection(Protocol):
     def pauseProducing(self) -> None:
         """The client reads too slowly: so must we from the database."""
         self.full = True
+        # Answers of the proxy itself must not pile up either.
+        self.pause("output")
         if self.commands is not None and self.commands.tenancy.connection is not None:
             self.commands.tenancy.connection.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The client has read what there was."""
         self.full = False
-        if self.commands is not None and self.commands.tenancy.connection is not None:
+        self.resume("output")
+        if self.commands is None:
+            return
+        if self.commands.tenancy.connection is not None:
             self.commands.tenancy.connection.transport.resumeProducing()
+        self.commands.drained()
 
     def stopProducing(self) -> None:
         """connectionLost follows."""
@@ -230,11 +239,14 @@ class ClientConnection(Protocol):
         """Close once everything written is sent, or the client has had its time to read it."""
         self._closing = True
         if self.commands is not None:
+            self.commands.stop()
             # A TLS transport waits for its producer before it closes.
             self.transport.unregisterProducer()
         self.transport.loseConnection()
         if self._timer is None:
-            self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self.abort)
+            # A TLS client may never answer that it has seen the end.
+            seconds = self._context.options.handshake_timeout if self.full else LINGER
+            self._timer = self._context.clock.callLater(seconds, self.abort)
 
     def abort(self) -> None:
         """Close at once."""
@@ -257,10 +269,12 @@ class ClientConnection(Protocol):
                 "[clientConnection={client}] TLS failed: {problem}", client=self.number, problem=reason.value
             )
         self._exchange.fail(ClientGone())
-        if self.commands is not None:
-            self.commands.client_lost()
-        if self._admitted:
-            self._registry.gone(self)
+        try:
+            if self.commands is not None:
+                self.commands.client_lost()
+        finally:
+            if self._admitted:
+                self._registry.gone(self)
         why = "connection closed" if reason.check(error.ConnectionDone) else reason.getErrorMessage()
         self.log.debug(
             "[clientConnection={client}] The client connection closed. Reason: {why}",

@@ -37,19 +37,22 @@ from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER, PacketTooLarge
 from ..wire.intake import CommandIntake, OutOfOrder
+from ..wire.results import farewell_text
 from ..wire.scanner import ResponseScanner
 from ..wire.status import Status
 from .channel import ClientChannel
 from .context import EndpointContext
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
-from .statements import LARGE, NAMES_ONLY, remember_collation, verdict_of_piece
+from .statements import LARGE, NAMES_ONLY, UNKNOWN_STATEMENT, remember_collation, verdict_of_piece
 from .tenancy import Tenancy
 
 __all__ = ["CommandPhase"]
 
 _QUERY = int(Command.QUERY)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
+#: MariaDB's way to say: the one prepared last.
+_LAST_STATEMENT = 0xFFFFFFFF
 _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 
 
@@ -90,6 +93,7 @@ class CommandPhase:
             session_track=bool(capabilities & Capability.SESSION_TRACK),
         )
         self._stage = _Stage.IDLE
+        self._was_running = False
         self._beginning = False
         self._draining = False
         self.said_goodbye = False
@@ -131,14 +135,15 @@ class CommandPhase:
             self._beginning = False
 
     def _begin_commands(self) -> None:
-        while self._stage is _Stage.IDLE:
+        while self._stage is _Stage.IDLE and not self.channel.full:
             try:
                 packet = self._intake.take()
             except MalformedPacket as problem:
                 self._broken(problem)
                 return
-            if packet is None:
+            if self._intake.buffered <= self._context.options.client_buffer_size:
                 self.channel.resume("pipeline")
+            if packet is None:
                 if self._draining and not self.value.in_transaction:
                     self.channel.close()
                 return
@@ -185,8 +190,12 @@ class CommandPhase:
         if code == Command.STMT_PREPARE:
             return self._screened(packet)
         if code == Command.STMT_EXECUTE:
-            return self.value.statements.get(int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little"), PLAIN)
+            return self.value.statements.get(self._statement_id(packet), UNKNOWN_STATEMENT)
         return PLAIN
+
+    def _statement_id(self, packet: bytes) -> int:
+        number = int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little")
+        return self.value.last_statement if number == _LAST_STATEMENT else number
 
     def _dialect(self) -> Dialect:
         variables = self.value.settings.variables
@@ -213,6 +222,11 @@ class CommandPhase:
         )
         self.channel.send_error(error, self._intake.sequence)
         self.channel.close()
+
+    def drained(self) -> None:
+        """The client has read what there was: go on with the commands it has sent."""
+        if self._intake.buffered:
+            self._next()
 
     # Running a command on a connection
 
@@ -322,7 +336,7 @@ class CommandPhase:
     def backend_data(self, data: bytes) -> None:
         """A chunk of the response: on to the client."""
         if self._stage is not _Stage.RUNNING and self._stage is not _Stage.FILE:
-            self._farewell()
+            self._farewell(data)
             return
         scanner = self._scanner
         try:
@@ -339,11 +353,11 @@ class CommandPhase:
             self._intake.begin_file()
             self._continue_command()
 
-    def _farewell(self) -> None:
+    def _farewell(self, data: bytes) -> None:
         """Nobody asked for anything: a server says so when it shuts down or kills the connection."""
         connection = self.tenancy.connection
         if connection is not None:
-            connection.abort("the target ended the connection")
+            connection.abort(f"the target ended the connection: {farewell_text(data)}")
 
     def _target_broken(self, problem: MalformedPacket) -> None:
         connection = self.tenancy.connection
@@ -430,6 +444,7 @@ class CommandPhase:
         """Answered before the command was all there: its rest goes nowhere, the connection neither."""
         self._loss = self._what_is_lost() if self.value.tie() is not Tie.NONE else None
         self.tenancy.lost()
+        self.channel.resume("target")
         self._stage = _Stage.REFUSING
         self._continue_command()
 
@@ -445,7 +460,7 @@ class CommandPhase:
 
     def close_statement(self, packet: bytes) -> None:
         """COM_STMT_CLOSE: no response; the last one open ends the pin."""
-        self.value.statements.pop(int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little"), None)
+        self.value.statements.pop(self._statement_id(packet), None)
         if self.tenancy.connection is None:
             return
         if not self.value.statements:
@@ -465,9 +480,11 @@ class CommandPhase:
         if self._stage is _Stage.IDLE and not self.value.in_transaction:
             self.channel.close()
 
-    def suspend(self) -> None:
-        """COM_CHANGE_USER is under way: what the client sends now is no command."""
-        self._stage = _Stage.CLOSED
+    def stop(self) -> None:
+        """What the client sends from now on is no command: it is being closed, or changes its user."""
+        if self._stage is not _Stage.CLOSED:
+            self._was_running = self._stage in (_Stage.RUNNING, _Stage.FILE)
+            self._stage = _Stage.CLOSED
 
     def start_over(self) -> None:
         """Forget the session (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
@@ -477,7 +494,6 @@ class CommandPhase:
 
     def client_lost(self) -> None:
         """The client's connection is gone."""
-        running = self._stage in (_Stage.RUNNING, _Stage.FILE)
-        self._stage = _Stage.CLOSED
-        self.tenancy.end(running=running, vanished=not self.said_goodbye)
+        self.stop()
+        self.tenancy.end(running=self._was_running, vanished=not self.said_goodbye)
         self._packet = b""

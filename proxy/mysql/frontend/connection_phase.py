@@ -147,8 +147,13 @@ def _admit(
     key = PoolKey(username, request.capabilities & WIRE_FORMAT)
     initial = _initial_settings(context, request)
     yield _check_schema(context, key, initial, request.program)
+    facts = context.facts()
     value = SessionValue(
-        initial, context.facts().fresh_status, exclude_variable_sets=context.options.exclude_variable_sets
+        initial,
+        facts.fresh_status,
+        # A reset brings the log-in's character set back on MariaDB, the server's own on MySQL.
+        after_reset=initial if facts.is_mariadb else FRESH,
+        exclude_variable_sets=context.options.exclude_variable_sets,
     )
     return LoggedIn(key, value, request.capabilities, request.program)
 
@@ -228,7 +233,7 @@ def _check_schema(
     connection = yield context.pool.borrow(key, initial, program)
     connection.serial += 1
     try:
-        yield become(connection, initial)
+        yield context.limited(become(connection, initial))
     except TargetError as refusal:
         context.pool.give_back(connection) if connection.is_clean else context.pool.discard(connection)
         raise visible_error(refusal) from None

@@ -88,6 +88,8 @@ class EndpointContext:
     #: Fires once the target has been asked for the first time: until then there is nothing to greet with.
     ready: Callable[[], Deferred[None]]
     credential: Callable[[str], Credential | None]
+    #: Bounds the wait for an answer of the target.
+    limited: Callable[[Deferred[Any]], Deferred[Any]]
     kill: Callable[[BackendConnection], Deferred[None]]
     tls: ServerTls | None
     rsa_key: RsaKeyPair

@@ -8,16 +8,18 @@ from ..backend.connection import BackendConnection
 from ..session.digest import digest
 from ..session.pins import PinReason
 from ..session.value import SessionValue
-from ..session.verdict import PLAIN, Verdict
+from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
 from ..wire.framing import HEADER
 from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
+from ..wire.status import Status
 from .context import EndpointContext
 from .statements import may_return_insert_id, with_known_collation
 
 __all__ = ["Outcomes"]
 
+_AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
 
@@ -64,7 +66,9 @@ class Outcomes:
 
     def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""
-        self._value.unsettled = True
+        connection.traces_of = self._value
+        if verdict is not PLAIN or not self._value.status & _AUTOCOMMIT:
+            self._value.unsettled = True
         if verdict.calls and self._value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
             self._log_pins([PinReason.UNTRACKED_STATE], packet, connection)
 
@@ -74,6 +78,7 @@ class Outcomes:
         """A prepared statement has run nothing yet, but lives on this connection."""
         if not scanner.errno:
             self._value.statements[scanner.statement_id] = verdict
+            self._value.last_statement = scanner.statement_id
             if self._value.pin(PinReason.PREPARED_STATEMENT, self._seconds()):
                 self._log_pins([PinReason.PREPARED_STATEMENT], packet, connection)
 
@@ -86,7 +91,10 @@ class Outcomes:
         )
         new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
         if value.leaves_user_variables(verdict):
-            connection.user_variables_of = value
+            connection.traces_of = value
+        if verdict.reads & ~Diagnostics.LAST_INSERT_ID and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
+            # It has asked once and will ask again: from now on the answer is on its own connection.
+            new.append(PinReason.DIAGNOSTICS)
         if new:
             self._log_pins(new, packet, connection)
 

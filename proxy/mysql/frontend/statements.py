@@ -16,6 +16,7 @@ from .context import Recent
 __all__ = [
     "LARGE",
     "NAMES_ONLY",
+    "UNKNOWN_STATEMENT",
     "may_return_insert_id",
     "named",
     "remember_collation",
@@ -28,6 +29,9 @@ NAMES_ONLY: Verdict = attrs.evolve(PLAIN, names_only_variables=True)
 
 #: A statement too long to be read before it is sent: it may read LAST_INSERT_ID().
 LARGE: Verdict = attrs.evolve(PLAIN, reads=Diagnostics.LAST_INSERT_ID)
+
+#: A prepared statement the session has no record of: nobody knows what it does.
+UNKNOWN_STATEMENT: Verdict = attrs.evolve(PLAIN, pins=frozenset({PinReason.UNREADABLE}))
 
 _SET_NAMES = re.compile(rb"\s*set\s+names\s+'?\w+'?(\s+collate\s+'?\w+'?)?\s*;?\s*\Z", re.IGNORECASE)
 _INSERT = re.compile(rb"\s*(insert|replace|with|execute)\b", re.IGNORECASE)

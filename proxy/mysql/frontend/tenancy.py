@@ -28,6 +28,9 @@ __all__ = ["MAX_RETRIES", "Tenancy"]
 #: Connections tried for one statement when they turn out dead before the statement is sent.
 MAX_RETRIES = 3
 
+#: Roles and resource groups outlive a reset on some servers.
+_SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE})
+
 _NO_SUCH_SCHEMA = frozenset({1044, 1049})  # ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
 
 
@@ -166,7 +169,7 @@ class Tenancy:
             else:
                 refused(error)
 
-        preparing = prepare(connection, self._value, reads)
+        preparing = self._context.limited(prepare(connection, self._value, reads))
         preparing.addCallbacks(prepared, not_prepared)
         preparing.addErrback(self._unforeseen, refused)
 
@@ -215,8 +218,8 @@ class Tenancy:
 
     @property
     def may_hold(self) -> bool:
-        """Whether the connection may be kept for a moment: nobody waits for one."""
-        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.waiting
+        """Whether a connection may be kept for a moment."""
+        return self._context.options.diagnostics_hold_timeout > 0
 
     def hold(self, let_go: Callable[[], None]) -> None:
         """Keep the connection for diagnostics_hold_timeout, then call back unless it is used until then."""
@@ -258,16 +261,18 @@ class Tenancy:
             if not self._over:
                 settled()
 
-        settling = settle(connection, self._value)
+        settling = self._context.limited(settle(connection, self._value))
         settling.addCallbacks(done, failed)
         settling.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     # The end
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """The connection is gone, or must not be used again."""
         connection, self.connection = self.connection, None
-        assert connection is not None
+        if connection is None:
+            return
+        connection.take_back()
         self._stop_holding()
         self._value.forget_connection()
         self._context.pool.discard(connection)
@@ -296,7 +301,7 @@ class Tenancy:
             # The target rolls back when the connection ends.
             connection.take_back()
             self._context.pool.discard(connection)
-        elif self._value.tie() is Tie.NONE:
+        elif self._value.tie() is Tie.NONE and not self._value.unsettled:
             connection.take_back()
             connection.settings = self._value.settings
             self._context.pool.give_back(connection)
@@ -312,11 +317,11 @@ class Tenancy:
         """Return a connection that a session leaves things on, once it is reset."""
         connection.take_back()
         connection.drop_insert_id()
-        if PinReason.ROLE in self._value.pins:
-            # Not every server goes back to the user's own role on a reset.
+        connection.settings = self._value.settings
+        if not _SURVIVES_RESET.isdisjoint(self._value.pins):
             self._context.pool.discard(connection)
             return
-        resetting = reset(connection)
+        resetting = self._context.limited(reset(connection))
         resetting.addCallbacks(
             lambda _: self._give_back_clean(connection),
             lambda _: self._context.pool.discard(connection),
@@ -324,7 +329,7 @@ class Tenancy:
         resetting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     def _give_back_clean(self, connection: BackendConnection) -> None:
-        connection.user_variables_of = None
+        connection.traces_of = None
         self._context.pool.give_back(connection)
 
     def _abandon(self, connection: BackendConnection) -> None:

@@ -23,7 +23,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnost
     return (
         connection.settings is value.settings
         and (not connection.has_residue or connection.residue_of is value)
-        and (connection.user_variables_of is None or connection.user_variables_of is value)
+        and (connection.traces_of is None or connection.traces_of is value)
         and not reads
     )
 
@@ -37,9 +37,9 @@ def prepare(
     connection.serial += 1
     if connection.has_residue and connection.residue_of is not value:
         yield _take_over(connection)
-    if connection.user_variables_of is not None and connection.user_variables_of is not value:
+    if connection.traces_of is not None and connection.traces_of is not value:
         yield reset(connection)
-        connection.user_variables_of = None
+        connection.traces_of = None
     if reads & ~Diagnostics.LAST_INSERT_ID:
         # Only a session that has left nothing to be read comes here: give it what a fresh connection says.
         yield reset(connection)
@@ -89,6 +89,8 @@ def settle(connection: BackendConnection, value: SessionValue) -> Generator[Defe
     answer = yield query(connection, _SETTLE)
     for change in answer.changes:
         value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
+        if change.transaction_characteristics is not None:
+            value.characteristics = change.transaction_characteristics
     value.status = int(answer.ok.status)
     value.unsettled = False
     connection.settings = value.settings

@@ -1,5 +1,7 @@
 """The one place that decides what a client may see of a failure."""
 
+import re
+
 from twisted.logger import Logger
 
 from ...errors import ClientError, borrow_timeout, connection_lost, internal_error, queue_full, shutting_down
@@ -10,6 +12,9 @@ from ..wire.results import ErrorPacket
 __all__ = ["error_packet", "visible_error"]
 
 _log = Logger()
+
+_ACCESS_DENIED = 1045
+_HOST = re.compile(r"'@'[^']*'")
 
 
 def error_packet(error: ClientError) -> bytes:
@@ -28,6 +33,11 @@ def visible_error(problem: BaseException | None) -> ClientError:
     if isinstance(problem, PoolClosed):
         return shutting_down()
     if isinstance(problem, TargetError):
+        if problem.packet.errno == _ACCESS_DENIED:
+            # The address in it is the proxy's own, as the target sees it.
+            return ClientError(
+                _ACCESS_DENIED, problem.packet.sqlstate, _HOST.sub("'@'%'", problem.packet.message, count=1)
+            )
         return ClientError(problem.packet.errno, problem.packet.sqlstate, problem.packet.message)
     if isinstance(problem, ConnectFailed):
         return connection_lost("the database connection was lost")

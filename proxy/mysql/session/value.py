@@ -40,11 +40,12 @@ class SessionValue:
     __slots__ = (
         "_exclude_variable_sets",
         "_initial_status",
+        "after_reset",
         "characteristics",
         "conditions_seen",
-        "initial",
         "insert_id_at",
         "last_insert_id",
+        "last_statement",
         "pins",
         "reported_insert_id",
         "settings",
@@ -53,10 +54,17 @@ class SessionValue:
         "unsettled",
     )
 
-    def __init__(self, initial: Settings, status: int, *, exclude_variable_sets: bool = False) -> None:
+    def __init__(
+        self,
+        initial: Settings,
+        status: int,
+        *,
+        after_reset: Settings | None = None,
+        exclude_variable_sets: bool = False,
+    ) -> None:
         """``exclude_variable_sets``: user-variable SETs do not pin (EXCLUDE_VARIABLE_SETS)."""
-        #: What COM_RESET_CONNECTION goes back to, apart from the schema.
-        self.initial = initial
+        #: What COM_RESET_CONNECTION goes back to, apart from the schema and multi-statements.
+        self.after_reset = initial if after_reset is None else after_reset
         self.settings = initial
         self.status = self._initial_status = status
         self.pins: dict[PinReason, float] = {}
@@ -64,6 +72,8 @@ class SessionValue:
         self.characteristics = ""
         #: Prepared statements of the binary protocol, by id, with what their text may do.
         self.statements: dict[int, Verdict] = {}
+        #: The id of the one prepared last.
+        self.last_statement = 0
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
@@ -168,7 +178,8 @@ class SessionValue:
 
     def reset(self) -> None:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
-        self.settings = self.initial.changed(schema=self.settings.schema)
+        kept = self.settings
+        self.settings = self.after_reset.changed(schema=kept.schema, multi_statements=kept.multi_statements)
         self.forget_connection()
         self.status = self._initial_status
         self.conditions_seen = False

@@ -22,6 +22,7 @@ __all__ = [
     "StateType",
     "decode_eof_status",
     "decode_session_changes",
+    "farewell_text",
     "select_session_changes",
 ]
 
@@ -132,6 +133,14 @@ class ErrorPacket:
         if text[:1] == b"#" and len(text) >= 6:
             sqlstate, text = text[1:6].decode("ascii", "replace"), text[6:]
         return cls(errno, sqlstate, text.decode("utf-8", "replace"))
+
+
+def farewell_text(data: bytes) -> str:
+    """What a server says when it ends a connection by itself, for a log line."""
+    try:
+        return str(ErrorPacket.decode(data[4:]).errno)
+    except MalformedPacket:
+        return "no error packet"
 
 
 def decode_eof_status(payload: bytes) -> Status:

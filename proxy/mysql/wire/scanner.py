@@ -368,7 +368,7 @@ class ResponseScanner:
     def _close_ok(self, payload: bytes, first: int) -> bytes | None:
         if first == EOF and len(payload) == 5:
             self.warnings = payload[1] | payload[2] << 8
-            self.status = payload[3] | payload[4] << 8
+            self.status = (payload[3] | payload[4] << 8) & ~_STATE_CHANGED
             return None
         if len(payload) >= 7 and payload[1] < LOCAL_INFILE and payload[2] < LOCAL_INFILE:
             self.affected_rows = payload[1]
@@ -382,13 +382,13 @@ class ResponseScanner:
     def _close_ok_with_state(self, packet: OkPacket) -> bytes | None:
         self.affected_rows = packet.affected_rows
         self.last_insert_id = packet.last_insert_id
-        self.status = int(packet.status)
+        self.status = int(packet.status) & ~_STATE_CHANGED
         self.warnings = packet.warnings
         if packet.session:
             self.changes.append(decode_session_changes(packet.session))
         if packet.header == EOF and self._legacy_eof:
             return self._legacy_close()
-        if not self.status & _STATE_CHANGED:
+        if not packet.status & Status.SESSION_STATE_CHANGED:
             return None
         shown = select_changes(packet.session, DEFAULT_SHOWN_VARIABLES) if self._session_track else b""
         return OkPacket(
@@ -403,12 +403,12 @@ class ResponseScanner:
 
     def _legacy_close(self) -> bytes:
         """The EOF packet that ends a result set in place of OK."""
-        status = self.status & ~_STATE_CHANGED
+        status = self.status
         return bytes((EOF,)) + self.warnings.to_bytes(2, "little") + status.to_bytes(2, "little")
 
     def _inserted_eof(self, sequence: int) -> bytes:
         """An EOF packet behind column definitions, in place of ``sequence`` as the database counts."""
-        status = self.status & ~(_STATE_CHANGED | _MORE_RESULTS | _CURSOR_EXISTS)
+        status = self.status & ~(_MORE_RESULTS | _CURSOR_EXISTS)
         packet = frame(bytes((EOF, 0, 0)) + status.to_bytes(2, "little"), sequence + self._offset)
         self._offset += 1
         return packet

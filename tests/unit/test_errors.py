@@ -1,0 +1,37 @@
+"""Error numbers, states and texts as RDS Proxy and MySQL have them."""
+
+import pytest
+
+from proxy import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "errno", "sqlstate", "message"),
+    [
+        (errors.borrow_timeout(), 9501, "HY000", "Timed-out waiting to acquire database connection"),
+        (errors.tls_required(), 3159, "HY000", "This RDS Proxy requires TLS connections."),
+        (errors.internal_error(), 1105, "HY000", "Unknown error"),
+        (errors.wrong_sequence(), 1156, "08S01", "Got packets out of order"),
+        (errors.packet_too_large(), 1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes"),
+        (errors.unknown_command(), 1047, "08S01", "Unknown command"),
+        (errors.shutting_down(), 1053, "08S01", "Server shutdown in progress"),
+    ],
+)
+def test_texts_are_word_for_word(error: errors.ClientError, errno: int, sqlstate: str, message: str) -> None:
+    assert (error.errno, error.sqlstate, error.message) == (errno, sqlstate, message)
+
+
+def test_a_refused_log_in_says_whether_a_password_came() -> None:
+    assert "(using password: YES)" in errors.access_denied("app", using_password=True).message
+    assert "(using password: NO)" in errors.access_denied("app", using_password=False).message
+
+
+def test_every_error_has_a_sqlstate_of_five_characters() -> None:
+    made = [
+        errors.access_denied("a", using_password=True), errors.borrow_timeout(), errors.queue_full(),
+        errors.too_many_clients(3), errors.tls_required(), errors.internal_error(), errors.connection_lost("x"),
+        errors.diagnostics_gone("x"), errors.wrong_sequence(), errors.packet_too_large(), errors.malformed("x"),
+        errors.unknown_command(), errors.refused_command("x"), errors.shutting_down(),
+    ]  # fmt: skip
+    assert {len(error.sqlstate) for error in made} == {5}
+    assert all(str(error) == f"{error.errno} ({error.sqlstate}): {error.message}" for error in made)
