@@ -47,7 +47,7 @@ class LogLevels:
 
     def set(self, level: str) -> None:
         """``debug``, ``info``, ``warn`` or ``error`` from now on."""
-        self._predicate.defaultLogLevel = LogLevel.levelWithName(level)
+        self._predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
 
 
 def observer(stream: IO[Any], form: str, levels: LogLevels) -> Any:

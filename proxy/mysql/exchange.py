@@ -64,6 +64,11 @@ class Exchange:
         if waiting is not None:
             waiting.errback(Failure(problem))
 
+    @property
+    def unread(self) -> bool:
+        """Whether packets have arrived that nobody has asked for yet."""
+        return bool(self._payloads)
+
     def rest(self) -> bytes:
         """Take out what is not part of a payload yet."""
         return self._reader.rest()

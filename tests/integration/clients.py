@@ -13,7 +13,17 @@ from pymysql.cursors import Cursor
 from proxy.demo.child import LOOPBACK
 from proxy.demo.installation import find_server
 
-__all__ = ["CommandClient", "fetch", "in_transaction", "mariadb", "one", "run", "server_version", "vanish"]
+__all__ = [
+    "CommandClient",
+    "fetch",
+    "in_transaction",
+    "mariadb",
+    "one",
+    "run",
+    "seen",
+    "server_version",
+    "vanish",
+]
 
 CLIENT_LIMIT = 60
 """Seconds one run of the `mariadb` client may take."""
@@ -44,6 +54,24 @@ def one(connection: Any, sql: str, arguments: Arguments = None) -> Any:
     """Run a statement; return the first value of the first row."""
     rows = fetch(connection, sql, arguments)
     return rows[0][0] if rows else None
+
+
+def seen(connection: Any, sql: str) -> tuple[Any, ...]:
+    """All that a client can see of a statement: error, or rows, columns, counts."""
+    with connection.cursor() as cursor:
+        try:
+            affected = cursor.execute(sql)
+        except pymysql.MySQLError as error:
+            return (type(error), *error.args)
+        result = cursor._result
+        return (
+            cursor.fetchall(),
+            cursor.description,
+            affected,
+            cursor.lastrowid,
+            result.warning_count,
+            result.message,
+        )
 
 
 def server_version(connection: Any) -> str:

@@ -1,12 +1,16 @@
 """Commands of the protocol other than COM_QUERY."""
 
 import re
+from typing import Any
 
 import pymysql
 import pytest
 
 from .clients import CommandClient, fetch, one, run
 from .daemon import ProxyDaemon
+from .databases import Target
+
+SESSION_TRACK, DEPRECATE_EOF = 1 << 23, 1 << 24
 
 
 def test_ping(command_client: CommandClient) -> None:
@@ -132,3 +136,70 @@ def test_commands_with_no_place_here(command_client: CommandClient, code: int, e
         command_client.command(code)
     assert caught.value.args[0] == errno
     assert one(command_client, "SELECT 1") == 1
+
+
+def packet(sql: str) -> bytes:
+    """COM_QUERY as a packet of its own."""
+    payload = b"\x03" + sql.encode()
+    return len(payload).to_bytes(3, "little") + b"\0" + payload
+
+
+def test_commands_sent_ahead_are_answered_in_order(command_client: CommandClient) -> None:
+    raw: Any = command_client
+    raw._sock.sendall(b"".join(packet(f"SELECT {number}") for number in range(100)))
+    for number in range(100):
+        raw._next_seq_id = 1
+        assert result_packets(raw, 5)[3] == b"%c%s" % (len(str(number)), str(number).encode())
+
+
+def test_a_command_that_arrives_byte_by_byte(command_client: CommandClient) -> None:
+    raw: Any = command_client
+    for byte in packet("SELECT 'slowly'"):
+        raw._sock.sendall(bytes((byte,)))
+    raw._next_seq_id = 1
+    assert result_packets(raw, 5)[3] == b"\x06slowly"
+
+
+def result_packets(raw: Any, count: int) -> list[bytes]:
+    """The payloads of the next packets."""
+    return [bytes(raw._read_packet().get_all_data()) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("flags", "count"), [(0, 5), (DEPRECATE_EOF, 4)], ids=["eof", "no-eof"])
+def test_results_have_the_form_their_client_asked_for(
+    proxy: ProxyDaemon, target: Target, flags: int, count: int
+) -> None:
+    answers = []
+    for port in (target.port, proxy.port):
+        raw: Any = connected(proxy, port, flags)
+        raw._execute_command(0x03, "SELECT 'same'")
+        answers.append(result_packets(raw, count))
+        raw._force_close()
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("flags", [0, SESSION_TRACK, SESSION_TRACK | DEPRECATE_EOF])
+def test_state_changes_are_told_only_to_those_who_asked(proxy: ProxyDaemon, flags: int) -> None:
+    raw: Any = connected(proxy, proxy.port, flags)
+    raw._execute_command(0x03, "USE other")
+    answer = bytes(raw._read_packet().get_all_data())
+    assert answer[0] == 0
+    assert (b"other" in answer) == bool(flags)
+    raw._execute_command(0x03, "SET time_zone = '+11:00'")
+    answer = bytes(raw._read_packet().get_all_data())
+    assert answer[0] == 0
+    assert (b"+11:00" in answer) == bool(flags)
+    raw._force_close()
+
+
+def connected(proxy: ProxyDaemon, port: int, flags: int) -> CommandClient:
+    """A client with additional capability flags."""
+    return CommandClient(
+        host="127.0.0.1",
+        port=port,
+        user="app",
+        password=proxy.users["app"],
+        database="app",
+        client_flag=flags,
+        ssl_disabled=True,
+    )

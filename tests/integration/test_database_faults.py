@@ -75,6 +75,20 @@ def test_a_restart_of_the_database(start_proxy: StartProxy, plain_target: Target
         assert one(newcomer, "SELECT 1") == 1
 
 
+def test_a_restart_under_a_running_statement(start_proxy: StartProxy, plain_target: Target) -> None:
+    daemon = start_proxy(plain_target, pool=QUICK, target=QUICK_TARGET)
+    client: Any = daemon.connect()
+    client._execute_command(0x03, "SELECT SLEEP(60)")
+    eventually(lambda: plain_target.threads("INFO LIKE 'SELECT SLEEP%'"), "the statement on the database")
+    plain_target.server.kill()
+    plain_target.server.start()
+    with pytest.raises(pymysql.OperationalError) as caught:
+        client._read_packet()
+    assert caught.value.args[0] == 2013
+    client._result = None
+    recovers(client)
+
+
 def test_a_dead_database_and_its_return(start_proxy: StartProxy, plain_target: Target) -> None:
     daemon = start_proxy(plain_target, pool=QUICK, target=QUICK_TARGET)
     client = daemon.connect()

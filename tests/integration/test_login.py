@@ -240,7 +240,9 @@ def test_garbage_ends_its_own_connection_only(proxy: ProxyDaemon, garbage: bytes
     stranger = socket.create_connection((LOOPBACK, proxy.port), timeout=30)
     with stranger, suppress(ConnectionError):
         stranger.sendall(garbage)
-        stranger.shutdown(socket.SHUT_WR)
+        # Fails where the proxy was quicker to reset the connection.
+        with suppress(OSError):
+            stranger.shutdown(socket.SHUT_WR)
         while stranger.recv(4096):
             pass
     with proxy.connect() as client:

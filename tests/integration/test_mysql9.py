@@ -61,6 +61,7 @@ class MySQLServer:
         self._account = account_for(folder)
         self._folder = folder
         self._log = folder / "error.log"
+        self.authority = folder / "data" / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
 
     def program(self, path: str) -> list[str]:
@@ -218,6 +219,16 @@ def test_account_that_requires_tls(serve: Serve) -> None:
     with pytest.raises(pymysql.OperationalError) as caught:
         serve(target={"tls": "off"}).connect("strict")
     assert caught.value.args[0] == 1045
+
+
+def test_certificate_that_names_nobody(mysql: MySQLServer, serve: Serve) -> None:
+    """MySQL makes itself a certificate without any subjectAltName."""
+    trusting = {"tls_ca": str(mysql.authority), **NO_PROBES}
+    with serve(target={"tls": "verify-ca", **trusting}).connect() as client:
+        assert one(client, "SELECT 1") == 1
+    daemon = serve(target={"tls": "verify-identity", **trusting}, pool={"connection_borrow_timeout": 0.5})
+    with pytest.raises(pymysql.OperationalError):
+        daemon.connect()
 
 
 def test_secret_that_is_wrong(serve: Serve) -> None:

@@ -1,5 +1,6 @@
 """The one way parsers of streams are tested: whole, one byte at a time, and cut anywhere."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     """``data`` cut at these positions; no piece is empty."""
     inside = sorted({cut for cut in cuts if 0 < cut < len(data)})
     edges = [0, *inside, len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [data[start:end] for start, end in itertools.pairwise(edges) if end > start]
 
 
 def manners(data: bytes) -> Iterator[list[bytes]]:

@@ -106,7 +106,7 @@ class Line:
         self.outgoing.clear()
 
     def startTLS(self, factory: Any) -> None:
-        wrapper = TLSMemoryBIOFactory(factory, self.is_client, None)
+        wrapper = TLSMemoryBIOFactory(factory, self.is_client, None)  # type: ignore[arg-type]
         producer, self._producer = self._producer, None
         tls: Any = TLSMemoryBIOProtocol(wrapper, self.protocol, False)
         self.protocol, self.TLS = tls, True
@@ -141,7 +141,11 @@ class Line:
             return False
         readable = bool(self.incoming) and (self.reading or self.disconnecting)
         ended = self._end is not None and not (self.incoming and self.reading)
-        return readable or ended or (not self.stuck and (bool(self.outgoing) or self.disconnecting and not self._paused))
+        return (
+            readable
+            or ended
+            or (not self.stuck and (bool(self.outgoing) or (self.disconnecting and not self._paused)))
+        )
 
     def deliver_in(self, size: int | None = None) -> None:
         """The protocol reads a chunk; what arrives while it closes is lost."""

@@ -18,7 +18,12 @@ LIMIT = (1 << 24) - 1
 
 def number(value: int) -> bytes:
     """A length-encoded integer."""
-    for first, size, end in ((b"", 1, 0xFB), (b"\xfc", 2, 1 << 16), (b"\xfd", 3, 1 << 24), (b"\xfe", 8, 1 << 64)):
+    for first, size, end in (
+        (b"", 1, 0xFB),
+        (b"\xfc", 2, 1 << 16),
+        (b"\xfd", 3, 1 << 24),
+        (b"\xfe", 8, 1 << 64),
+    ):
         if value < end:
             return first + struct.pack("<Q", value)[:size]
     raise ValueError(value)
@@ -154,7 +159,8 @@ def greeting(
     low, high = capabilities & 0xFFFF, capabilities >> 16
     return (
         b"\x0a" + version + b"\0" + struct.pack("<I", thread) + NONCE[:8] + b"\0"
-        + struct.pack("<HBHHB", low, 45, AUTOCOMMIT, high, 21) + bytes(10) + NONCE[8:] + b"\0" + plugin + b"\0"
+        + struct.pack("<HBHHB", low, 45, AUTOCOMMIT, high, 21) + bytes(10) + NONCE[8:] + b"\0"
+        + plugin + b"\0"
     )  # fmt: skip
 
 
@@ -169,7 +175,13 @@ def login(
     """A HandshakeResponse41 payload."""
     if database:
         capabilities |= CONNECT_WITH_DB
-    out = struct.pack("<IIB23x", capabilities, 1 << 24, collation) + user + b"\0" + bytes((len(answer),)) + answer
+    out = (
+        struct.pack("<IIB23x", capabilities, 1 << 24, collation)
+        + user
+        + b"\0"
+        + bytes((len(answer),))
+        + answer
+    )
     if database:
         out += database + b"\0"
     return out + plugin + b"\0"

@@ -1,8 +1,8 @@
 """A small MySQL server in memory: sessions with variables, schema, transactions, user variables, insert ids.
 
 Written from the manual and from what servers do, not from the proxy. A session answers in the manner of the
-client's capabilities, so the same class serves as the target behind the proxy and as the server a client would
-have had to itself.
+client's capabilities, so the same class serves as the target behind the proxy and as the server a client
+would have had to itself.
 """
 
 import re
@@ -77,17 +77,24 @@ class Session:
     @property
     def status(self) -> int:
         """Status flags."""
-        return (p.AUTOCOMMIT if self.variables["autocommit"] == "ON" else 0) | (p.IN_TRANS if self.in_trans else 0)
+        return (p.AUTOCOMMIT if self.variables["autocommit"] == "ON" else 0) | (
+            p.IN_TRANS if self.in_trans else 0
+        )
 
     def _tracked(self) -> bytes:
         wanted = self.variables["session_track_system_variables"]
         names = [name for name in self.changed if wanted == "*" or name in wanted.split(",")]
-        block = b"".join(p.variable(name.encode(), self.variables[name].encode()) for name in dict.fromkeys(names))
+        block = b"".join(
+            p.variable(name.encode(), self.variables[name].encode()) for name in dict.fromkeys(names)
+        )
         if self.schema_changed and self.variables["session_track_schema"] == "ON":
             block += p.schema(self.schema.encode())
         if self.state_changed and self.variables["session_track_state_change"] == "ON":
             block += p.STATE_CHANGE
-        if self.transaction is not None and self.variables["session_track_transaction_info"] == "CHARACTERISTICS":
+        if (
+            self.transaction is not None
+            and self.variables["session_track_transaction_info"] == "CHARACTERISTICS"
+        ):
             block += p.characteristics(self.transaction.encode())
         self.changed = []
         self.schema_changed = self.state_changed = False
@@ -107,7 +114,11 @@ class Session:
 
     def rows(self, *values: str | None) -> list[bytes]:
         """A result set of one row."""
-        head = [p.number(len(values)), *(p.column(b"c") for _ in values), *([p.eof(self.status)] if self.eof else [])]
+        head = [
+            p.number(len(values)),
+            *(p.column(b"c") for _ in values),
+            *([p.eof(self.status)] if self.eof else []),
+        ]
         row = p.row([None if value is None else value.encode() for value in values])
         return [*head, row, self._ended()]
 
@@ -135,7 +146,11 @@ class Session:
             return [p.prepared(len(self.statements), 0, 0)]
         if code == 0x17:
             number = int.from_bytes(command[1:5], "little")
-            return self._query(self.statements[number]) if number in self.statements else [p.err(1243, b"unknown")]
+            return (
+                self._query(self.statements[number])
+                if number in self.statements
+                else [p.err(1243, b"unknown")]
+            )
         if code == 0x19:
             self.statements.pop(int.from_bytes(command[1:5], "little"), None)
             return []
@@ -154,9 +169,11 @@ class Session:
     def _query(self, sql: str) -> list[bytes]:
         if ";" in sql and not self.multi:
             return [p.err(1064, b"You have an error in your SQL syntax")]
-        verb = sql.split()[0].upper()
+        verb = sql.split(maxsplit=1)[0].upper()
         rule = getattr(self, f"_do_{verb.lower()}", None)
-        found: list[bytes] = rule(sql) if rule is not None else [p.err(1064, b"You have an error in your SQL syntax")]
+        found: list[bytes] = (
+            rule(sql) if rule is not None else [p.err(1064, b"You have an error in your SQL syntax")]
+        )
         return found
 
     def _do_use(self, sql: str) -> list[bytes]:
@@ -199,7 +216,7 @@ class Session:
             self.database.committed.append(row)
 
     def _do_insert(self, sql: str) -> list[bytes]:
-        """INSERT n: an AUTO_INCREMENT id; INSERT EXPLICIT n: reported, but LAST_INSERT_ID() stays; INSERT BAD."""
+        """INSERT n: an AUTO_INCREMENT id; INSERT EXPLICIT n: reported, LAST_INSERT_ID() stays; INSERT BAD."""
         words = sql.split()
         if words[1] == "BAD":
             self.in_trans = self.in_trans or self.variables["autocommit"] == "OFF"
@@ -217,7 +234,7 @@ class Session:
         return [p.err(1644, b"signalled", b"45000")]
 
     def _do_kill(self, sql: str) -> list[bytes]:
-        victim = self.database.threads.get(int(sql.split()[-1]))
+        victim = self.database.threads.get(int(sql.rsplit(maxsplit=1)[-1]))
         if victim is None:
             return [p.err(1094, b"Unknown thread id")]
         victim.killed()

@@ -54,7 +54,9 @@ def rsa_key() -> RsaKeyPair:
 class World:
     """Everything between clients and a database; nothing moves until ``settle`` or a single delivery."""
 
-    def __init__(self, *, cap: int = 2, init_query: str = "", tls: Any = None, limits: Any = None, **options: Any) -> None:
+    def __init__(
+        self, *, cap: int = 2, init_query: str = "", tls: Any = None, limits: Any = None, **options: Any
+    ) -> None:
         self.clock = Clock()
         self.database = Database()
         self.lines: list[Line] = []
@@ -79,6 +81,7 @@ class World:
             ready=lambda: succeed(None),
             credential=self._credential,
             kill=self.connector.kill,
+            limited=self.connector.limited,
             tls=tls,
             rsa_key=rsa_key(),
         )
@@ -101,7 +104,9 @@ class World:
         """Connect a client, and let it log in."""
         peer = peer or ClientPeer()
         self._numbers += 1
-        self.lines.append(Line(ClientConnection(self.context, self.registry, self._numbers), peer, is_client=False))
+        self.lines.append(
+            Line(ClientConnection(self.context, self.registry, self._numbers), peer, is_client=False)
+        )
         self.settle()
         if peer.greeting:
             peer.log_in_answer = peer.take()  # type: ignore[attr-defined]

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
-NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
+NAMES = {
+    path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -96,7 +98,11 @@ def test_inside_the_package_imports_are_relative(path: Path) -> None:
     absolute = [
         node.lineno
         for node in ast.walk(ast.parse(path.read_text()))
-        if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "proxy")
+        if (
+            isinstance(node, ast.ImportFrom)
+            and not node.level
+            and (node.module or "").split(".")[0] == "proxy"
+        )
         or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "proxy" for alias in node.names))
     ]
     assert absolute == []
@@ -124,7 +130,11 @@ def test_sans_io_packages_load_without_twisted() -> None:
     """Not even through something they import."""
     import subprocess
 
-    modules = [name for name in NAMES.values() if name.startswith(("proxy.mysql.wire", "proxy.mysql.session"))]
+    modules = [
+        name for name in NAMES.values() if name.startswith(("proxy.mysql.wire", "proxy.mysql.session"))
+    ]
     program = f"import sys\nfor name in {modules!r}: __import__(name)\nprint('twisted' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert result.stdout.strip() == "False"

@@ -9,7 +9,15 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COPIED = ["proxy", "twisted", "tests/conftest.py", "tests/repository", "pyproject.toml", "setup.cfg", "README.md"]
+COPIED = [
+    "proxy",
+    "twisted",
+    "tests/conftest.py",
+    "tests/repository",
+    "pyproject.toml",
+    "setup.cfg",
+    "README.md",
+]
 
 
 @pytest.fixture(scope="module")

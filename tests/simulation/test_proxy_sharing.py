@@ -53,16 +53,25 @@ TRANSACTIONS = [
 HEAVY = [sql("SET @u='mine'"), b"\x1f"]
 INSERTS = st.builds(lambda n: sql(f"INSERT {n}"), st.integers(1, 250))
 COMMAND = st.one_of(
-    st.sampled_from(READS), st.sampled_from(CHANGES), st.sampled_from(TRANSACTIONS), INSERTS, st.sampled_from(HEAVY)
+    st.sampled_from(READS),
+    st.sampled_from(CHANGES),
+    st.sampled_from(TRANSACTIONS),
+    INSERTS,
+    st.sampled_from(HEAVY),
 )
 SCRIPT = st.lists(COMMAND, min_size=1, max_size=8)
 
 
 def _told(response: bytes) -> list[tuple[int, bytes]]:
-    """Without the status of an EOF in the middle, which the proxy makes before the server's status is there."""
+    """Without the status of an EOF in the middle, which the proxy makes before it knows the server's."""
     found = p.split(response)
     return [
-        (sequence, payload[:3] if payload[:1] == b"\xfe" and len(payload) == 5 and each is not found[-1] else payload)
+        (
+            sequence,
+            payload[:3]
+            if payload[:1] == b"\xfe" and len(payload) == 5 and each is not found[-1]
+            else payload,
+        )
         for each in found
         for sequence, payload in [each]
     ]
@@ -218,4 +227,6 @@ def test_a_transaction_that_an_error_hides_does_not_cross(text: str) -> None:
 
 
 def test_user_variables_do_not_cross() -> None:
-    scripted(1, ["SET @u='a'", "SELECT @u", "SELECT 1", "SELECT @u"], ["SELECT @u", "SELECT @u"], ["SELECT @u"])
+    scripted(
+        1, ["SET @u='a'", "SELECT @u", "SELECT 1", "SELECT @u"], ["SELECT @u", "SELECT @u"], ["SELECT @u"]
+    )

@@ -28,10 +28,20 @@ def test_a_refused_log_in_says_whether_a_password_came() -> None:
 
 def test_every_error_has_a_sqlstate_of_five_characters() -> None:
     made = [
-        errors.access_denied("a", using_password=True), errors.borrow_timeout(), errors.queue_full(),
-        errors.too_many_clients(3), errors.tls_required(), errors.internal_error(), errors.connection_lost("x"),
-        errors.diagnostics_gone("x"), errors.wrong_sequence(), errors.packet_too_large(), errors.malformed("x"),
-        errors.unknown_command(), errors.refused_command("x"), errors.shutting_down(),
-    ]  # fmt: skip
+        errors.access_denied("a", using_password=True),
+        errors.borrow_timeout(),
+        errors.queue_full(),
+        errors.too_many_clients(3),
+        errors.tls_required(),
+        errors.internal_error(),
+        errors.connection_lost("x"),
+        errors.diagnostics_gone("x"),
+        errors.wrong_sequence(),
+        errors.packet_too_large(),
+        errors.malformed("x"),
+        errors.unknown_command(),
+        errors.refused_command("x"),
+        errors.shutting_down(),
+    ]
     assert {len(error.sqlstate) for error in made} == {5}
     assert all(str(error) == f"{error.errno} ({error.sqlstate}): {error.message}" for error in made)

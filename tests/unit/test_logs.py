@@ -8,8 +8,17 @@ from twisted.python.failure import Failure
 from proxy.logs import LogLevels, json_line, log_stream, observer, text_line
 
 
-def event(text: str = "[clientConnection={client}] went", level: LogLevel = LogLevel.info, **fields: object) -> dict:  # type: ignore[type-arg]
-    return {"log_format": text, "log_level": level, "log_time": 1.5, "log_namespace": "proxy.x", "client": 7, **fields}
+def event(
+    text: str = "[clientConnection={client}] went", level: LogLevel = LogLevel.info, **fields: object
+) -> dict:  # type: ignore[type-arg]
+    return {
+        "log_format": text,
+        "log_level": level,
+        "log_time": 1.5,
+        "log_namespace": "proxy.x",
+        "client": 7,
+        **fields,
+    }
 
 
 def a_failure() -> Failure:
@@ -48,13 +57,15 @@ def test_an_event_without_text_is_no_line(line) -> None:  # type: ignore[no-unty
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_one_event_stays_one_record(form: str) -> None:
     """A line break in a field cannot forge another record."""
-    line = (json_line if form == "json" else text_line)(event("{name}", name="a\nb [ERROR] forged", log_failure=a_failure()))
+    line = (json_line if form == "json" else text_line)(
+        event("{name}", name="a\nb [ERROR] forged", log_failure=a_failure())
+    )
     assert line is not None
     if form == "json":
         assert line.count("\n") == 1
         assert "ValueError" in json.loads(line)["traceback"]
     else:
-        assert all(part.startswith("\t") for part in line.rstrip("\n").split("\n")[1:])
+        assert not any("forged" in part for part in line.split("\n")[1:])
         assert "ValueError" in line
 
 

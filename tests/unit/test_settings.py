@@ -3,6 +3,7 @@ import pytest
 
 from proxy.config import loads
 from proxy.mysql.backend.errors import ConnectFailed, TargetError, UnfitTarget
+from proxy.mysql.backend.probe import ProbeResult
 from proxy.mysql.wire.results import ErrorPacket
 from proxy.settings import (
     UNKNOWN_VERSION,
@@ -14,3 +15,82 @@ from proxy.settings import (
     target,
 )
 from proxy.targets.health import HealthReason
+
+TARGET = '[[target_group.targets]]\nhost = "db"\n'
+CONFIG = loads(TARGET)
+
+
+def answer(**fields: object) -> ProbeResult:
+    values = {
+        "max_connections": 1000, "version": "5.5.5-10.11.6-MariaDB", "is_mariadb": True, "fresh_status": 2,
+        "collations": {8: ("latin1_swedish_ci", "latin1")}, "tracked_variables": "*", **fields,
+    }  # fmt: skip
+    return ProbeResult(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("percent", "maximum", "cap"),
+    [(100, 151, 148), (50, 151, 75), (1, 151, 1), (100, 2, 1), (1, 10, 1), (99, 100, 97), (75, 1000, 750)],
+)
+def test_the_cap_leaves_room_and_is_never_zero(percent: int, maximum: int, cap: int) -> None:
+    assert connection_cap(percent, maximum) == cap
+
+
+def test_before_the_target_has_answered_there_is_one_connection() -> None:
+    assert pool_limits(CONFIG, None).max_connections == 1
+
+
+def test_pool_limits_are_the_options() -> None:
+    options = (
+        "[target_group.connection_pool_config]\nmax_connections_percent = 60\nconnection_borrow_timeout = 7\n"
+    )
+    limits = pool_limits(loads(options + TARGET), answer())
+    assert (limits.max_connections, limits.max_idle, limits.borrow_timeout) == (600, 300, 7)
+
+
+def test_client_options_are_the_options() -> None:
+    text = "[proxy]\nidle_client_timeout = 77\nmax_client_connections = 5\n"
+    filters = '[target_group.connection_pool_config]\nsession_pinning_filters = ["EXCLUDE_VARIABLE_SETS"]\n'
+    options = client_options(loads(text + filters + TARGET))
+    assert (options.idle_client_timeout, options.max_client_connections) == (77, 5)
+    assert options.exclude_variable_sets
+    assert not client_options(CONFIG).exclude_variable_sets
+
+
+def test_facts_of_a_target_that_never_answered() -> None:
+    facts = server_facts(None, None)
+    assert (facts.version, facts.is_mariadb, facts.fresh_status, facts.collations) == (
+        UNKNOWN_VERSION,
+        False,
+        2,
+        {},
+    )
+
+
+def test_facts_of_one_that_has() -> None:
+    assert server_facts(answer(), None).fresh_status == 2
+    facts = server_facts(answer(), 0)
+    assert facts.fresh_status == 0
+    assert facts.collations == {8: ("latin1_swedish_ci", "latin1")}
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (TargetError(ErrorPacket(1045, "28000", "denied")), HealthReason.AUTH_FAILURE),
+        (TargetError(ErrorPacket(1040, "08004", "too many")), HealthReason.CONNECTION_FAILED),
+        (UnfitTarget("old"), HealthReason.AUTH_FAILURE),
+        (ConnectFailed("no route"), HealthReason.UNREACHABLE),
+        (OSError(), HealthReason.UNREACHABLE),
+    ],
+)
+def test_reasons(problem: BaseException, reason: HealthReason) -> None:
+    assert health_reason(problem) is reason
+
+
+def test_a_reload_keeps_host_and_port() -> None:
+    first = target(CONFIG)
+    moved = loads('[[target_group.targets]]\nhost = "other"\nport = 3399\nconnect_timeout = 3\n')
+    kept = target(moved, keep=first)
+    assert (kept.host, kept.port, kept.connect_timeout) == ("db", 3306, 3)
+    assert attrs.evolve(kept).name == "db:3306"

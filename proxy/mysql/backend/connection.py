@@ -129,6 +129,12 @@ class BackendConnection(TwistedProtocol):
         self.leave_residue(value)
         value.insert_id_at = self
 
+    def knows_insert_id_of(self, value: SessionValue) -> bool:
+        """Whether LAST_INSERT_ID() here is the session's own; the server has 0 for one that borrows anew."""
+        if value.insert_id_at is None:
+            return not value.last_insert_id
+        return value.insert_id_at is self and self.insert_id_is_exact
+
     def drop_insert_id(self) -> None:
         """It has been read, or nobody will ask for it."""
         value = self.residue_of
@@ -188,6 +194,10 @@ class BackendConnection(TwistedProtocol):
         """Send one of the proxy's own packets."""
         self.expect_answer()
         self.transport.write(frame(payload, sequence))
+
+    def has_unread_bytes(self) -> bool:
+        """Whether anything has arrived that was not read; it is thrown away."""
+        return self._exchange.unread or bool(self._exchange.rest())
 
     def next_payload(self) -> defer.Deferred[bytes]:
         """The next packet of an answer to the proxy itself; fails with ConnectFailed when there is none."""

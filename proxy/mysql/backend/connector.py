@@ -16,8 +16,9 @@ from ...pool.interface import OpenRequest
 from ..wire.capabilities import Capability
 from .connection import BackendConnection
 from .errors import ConnectFailed, UnfitTarget
+from .killer import Killer
 from .login import LogIn, log_in
-from .own_commands import query, set_up
+from .own_commands import set_up
 from .set_up import SetUp
 from .tls import TargetTls
 
@@ -70,6 +71,7 @@ class BackendConnector:
         self._proxy_name = proxy_name
         self._clock = clock
         self._numbers = count(1)
+        self._killer = Killer(self.open_plain, self.limited, clock)
         #: Called with each connection that is ready, before anyone uses it.
         self.on_open: Callable[[BackendConnection], None] = lambda _connection: None
 
@@ -87,15 +89,7 @@ class BackendConnector:
     def kill(self, connection: BackendConnection) -> defer.Deferred[None]:
         """End a connection and the statement it runs at the target, over a connection of the same user."""
         assert isinstance(connection.key, PoolKey)
-        return self._kill(connection.key.username, connection.thread_id)
-
-    @defer.inlineCallbacks
-    def _kill(self, username: str, thread_id: int) -> Generator[defer.Deferred[Any], Any, None]:
-        killer: BackendConnection = yield self.open_plain(username)
-        try:
-            yield self.limited(query(killer, f"KILL CONNECTION {thread_id}"))
-        finally:
-            killer.abort("done")
+        return self._killer.kill(connection, connection.key.username)
 
     def limited(self, work: defer.Deferred[Any]) -> defer.Deferred[Any]:
         """Bound a wait for the target by connect_timeout; then it fails with ConnectFailed."""

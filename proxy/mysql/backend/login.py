@@ -100,6 +100,9 @@ def _start_tls(
         return False
     request = SSLRequest(_capabilities(login, greeting) | Capability.SSL, _MAX_PACKET_SIZE, COLLATION)
     connection.send(request.encode(), connection.reply_sequence)
+    if connection.has_unread_bytes():
+        # Whoever sent them could not be the server: it waits for TLS. Somebody in between is guessing.
+        raise ConnectFailed("the target sent more than its greeting before TLS")
     connection.transport.startTLS(login.tls.factory)
     yield from ()
     return True

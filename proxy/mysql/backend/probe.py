@@ -45,6 +45,7 @@ class Probe:
         self._username = username
         self._connection: BackendConnection | None = None
         self._collations: dict[int, tuple[str, str]] = {}
+        self._stopped = False
         self._variables = ALL_VARIABLES
         self._fresh_status = int(Status.AUTOCOMMIT)
 
@@ -78,16 +79,28 @@ class Probe:
         if username is None:
             raise UnfitTarget("Proxy does not have any registered credentials")
         connection: BackendConnection = yield self._connector.open_plain(username)
+        try:
+            yield self._learn(connection)
+        except BaseException:
+            connection.abort("probe failed")
+            raise
+        self._connection = connection
+        if self._stopped:
+            self.stop()
+        return connection
+
+    @inlineCallbacks
+    def _learn(self, connection: BackendConnection) -> Generator[Deferred[Any], Any, None]:
+        """What does not change while a server runs, or hardly."""
         self._fresh_status = connection.status
         answer = yield self._connector.limited(query(connection, _COLLATIONS))
         self._collations = {int(number): (name, charset) for number, name, charset in answer.rows if charset}
         answer = yield self._connector.limited(query(connection, "SHOW SESSION VARIABLES"))
-        self._variables = variables_to_track(name for name, _ in answer.rows)
-        self._connection = connection
-        return connection
+        self._variables = variables_to_track(name for name, _ in answer.rows if name)
 
     def stop(self) -> None:
         """Say goodbye."""
+        self._stopped = True
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close(CloseReason.DRAINED)

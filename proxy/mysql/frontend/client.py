@@ -88,6 +88,8 @@ class ClientConnection(Protocol):
 
     def start_tls(self, factory: Any) -> None:
         """The client asked for TLS. What it sent behind its request already belongs to the TLS handshake."""
+        if self._exchange.unread:
+            raise MalformedPacket("plain packets behind a request for TLS")
         rest = self._exchange.rest()
         raw = self.transport
         raw.startTLS(factory)

@@ -29,7 +29,6 @@ from ...errors import (
 )
 from ..backend.connection import BackendConnection
 from ..session.pins import PinReason
-from ..session.screen import LONGEST_TRIGGER, Dialect, dialect_of
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
@@ -39,21 +38,18 @@ from ..wire.framing import HEADER, PacketTooLarge
 from ..wire.intake import CommandIntake, OutOfOrder
 from ..wire.results import farewell_text
 from ..wire.scanner import ResponseScanner
-from ..wire.status import Status
 from .channel import ClientChannel
 from .context import EndpointContext
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
-from .statements import LARGE, NAMES_ONLY, UNKNOWN_STATEMENT, remember_collation, verdict_of_piece
+from .screening import Screening
+from .statements import remember_collation
 from .tenancy import Tenancy
 
 __all__ = ["CommandPhase"]
 
 _QUERY = int(Command.QUERY)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
-#: MariaDB's way to say: the one prepared last.
-_LAST_STATEMENT = 0xFFFFFFFF
-_NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 
 
 class _Stage(enum.Enum):
@@ -84,6 +80,7 @@ class CommandPhase:
         #: When the last command came, on the reactor's clock.
         self.last_active = context.clock.seconds()
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
+        self._screening = Screening(context.screen, value)
         self._outcomes = Outcomes(context, value, channel.number)
         self._context = context
         self._seconds: Callable[[], float] = context.clock.seconds
@@ -102,8 +99,6 @@ class CommandPhase:
         self._verdict = PLAIN
         #: The present command has no response.
         self._silent = False
-        #: The end of the piece of a long statement that was sent last.
-        self._overlap = b""
         self._refusal: ClientError | None = None
         #: What the session lost with its connection while the client was silent.
         self._loss: str | None = None
@@ -154,58 +149,24 @@ class CommandPhase:
         code = packet[HEADER]
         self._packet = packet
         self._silent = code in _WITHOUT_RESPONSE
-        if self._loss is not None and code != Command.QUIT:
-            self._refuse_for_loss(self._loss)
+        if self._loss is not None and self._silent and code != Command.QUIT:
+            # The first command that has a response is told what the session has lost.
+            self.skip()
+        elif self._loss is not None and code != Command.QUIT:
+            lost, self._loss = self._loss, None
+            self.refuse(connection_lost(lost))
         elif code == _QUERY:
-            self.run(ResponseKind.RESULT, self._screened(packet))
+            self.run(ResponseKind.RESULT, self._screening.statement(packet, self._intake.uploading))
         elif code in LOCAL_COMMANDS and self._intake.uploading and code != Command.STMT_SEND_LONG_DATA:
             self.refuse(malformed("the command is too long"))
         elif code in LOCAL_COMMANDS:
             LOCAL_COMMANDS[Command(code)](self, packet)
         elif code in RESPONSES:
-            self.run(RESPONSES[code], self._verdict_of(code, packet))
+            self.run(RESPONSES[code], self._screening.command(code, packet, self._intake.uploading))
         elif code in REFUSED:
             self.refuse(refused_command(REFUSED[code]))
         else:
             self.refuse(unknown_command())
-
-    def _refuse_for_loss(self, lost: str) -> None:
-        """The first command with a response is told what the session has lost."""
-        if self._silent:
-            self.skip()
-        else:
-            self._loss = None
-            self.refuse(connection_lost(lost))
-
-    def _screened(self, packet: bytes) -> Verdict:
-        text = packet[HEADER + 1 :]
-        if self._intake.uploading:
-            self._overlap = text[-LONGEST_TRIGGER:]
-            return verdict_of_piece(text, LARGE)
-        return self._context.screen.verdict(text, self._dialect())
-
-    def _verdict_of(self, code: int, packet: bytes) -> Verdict:
-        if code == Command.INIT_DB:
-            return NAMES_ONLY
-        if code == Command.STMT_PREPARE:
-            return self._screened(packet)
-        if code == Command.STMT_EXECUTE:
-            return self.value.statements.get(self._statement_id(packet), UNKNOWN_STATEMENT)
-        return PLAIN
-
-    def _statement_id(self, packet: bytes) -> int:
-        number = int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little")
-        return self.value.last_statement if number == _LAST_STATEMENT else number
-
-    def _dialect(self) -> Dialect:
-        variables = self.value.settings.variables
-        sql_mode = variables.get("sql_mode")
-        if sql_mode is None:
-            no_backslash_escapes = bool(self.value.status & _NO_BACKSLASH_ESCAPES)
-        else:
-            # MariaDB leaves the flag set when a stored function's sql_mode ends.
-            no_backslash_escapes = "NO_BACKSLASH_ESCAPES" in sql_mode
-        return dialect_of(variables.get("character_set_client", ""), no_backslash_escapes)
 
     def _broken(self, problem: MalformedPacket) -> None:
         """The client does not follow the protocol: tell it, and let go."""
@@ -272,8 +233,7 @@ class CommandPhase:
         connection = self.tenancy.connection
         assert connection is not None
         piece = self._intake.upload()
-        self._verdict = verdict_of_piece(self._overlap + piece, self._verdict)
-        self._overlap = piece[-LONGEST_TRIGGER:]
+        self._verdict = self._screening.piece(piece, self._verdict)
         connection.transport.write(piece)
         if not self._intake.uploading and self._kind is ResponseKind.NONE:
             self._ended()
@@ -319,13 +279,10 @@ class CommandPhase:
             self._stage = _Stage.REFUSING
             self._continue_command()
 
-    def answer_ok(self) -> None:
-        """Answer the command with OK, without asking the database."""
-        self.channel.send_ok(self.value.status, self._intake.sequence)
-
-    def answer_eof(self) -> None:
-        """Answer COM_SET_OPTION without asking the database."""
-        self.channel.send_eof(self.value.status, self._intake.sequence)
+    @property
+    def reply_sequence(self) -> int:
+        """The sequence id with which to answer the present command."""
+        return self._intake.sequence
 
     def _resume_commands(self) -> None:
         if self._intake.buffered or self._draining:
@@ -380,7 +337,7 @@ class CommandPhase:
     def backend_lost(self, reason: str) -> None:
         """The connection is gone: an error for the command in progress, or for the next one."""
         connection = self.tenancy.connection
-        lost = self._what_is_lost()
+        lost = self.value.what_is_lost()
         tied = self.value.tie() is not Tie.NONE
         self.tenancy.lost()
         self.channel.resume("target")
@@ -404,14 +361,6 @@ class CommandPhase:
             self.channel.close()
         else:
             self.refuse(connection_lost(lost))
-
-    def _what_is_lost(self) -> str:
-        if self.value.pins:
-            reasons = ", ".join(reason.value for reason in self.value.pins)
-            return f"the database connection was lost, and with it what had pinned the session: {reasons}"
-        if self.value.in_transaction:
-            return "the database connection was lost, the transaction is rolled back"
-        return "the database connection was lost"
 
     # The end of a response
 
@@ -442,7 +391,7 @@ class CommandPhase:
 
     def _answered_early(self) -> None:
         """Answered before the command was all there: its rest goes nowhere, the connection neither."""
-        self._loss = self._what_is_lost() if self.value.tie() is not Tie.NONE else None
+        self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
         self.tenancy.lost()
         self.channel.resume("target")
         self._stage = _Stage.REFUSING
@@ -460,7 +409,7 @@ class CommandPhase:
 
     def close_statement(self, packet: bytes) -> None:
         """COM_STMT_CLOSE: no response; the last one open ends the pin."""
-        self.value.statements.pop(self._statement_id(packet), None)
+        self.value.statements.pop(self._screening.statement_id(packet), None)
         if self.tenancy.connection is None:
             return
         if not self.value.statements:

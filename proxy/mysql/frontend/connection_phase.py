@@ -15,9 +15,9 @@ from ...credentials.source import Credential
 from ...errors import ClientError, access_denied, tls_required
 from ..backend.connector import PoolKey
 from ..backend.errors import TargetError
-from ..backend.own_commands import become
 from ..session.settings import FRESH, Settings
 from ..session.value import SessionValue
+from ..session.verdict import Diagnostics
 from ..wire.auth.plugin import NO_PASSWORD, Channel
 from ..wire.auth.registry import SERVER_PLUGINS
 from ..wire.auth_packets import AuthSwitchRequest, ChangeUser
@@ -26,6 +26,7 @@ from ..wire.handshake import HandshakeV10, fresh_nonce
 from ..wire.login import HandshakeResponse41, SSLRequest, is_ssl_request
 from ..wire.status import Status
 from .context import EndpointContext
+from .transfer import prepare
 from .visible import visible_error
 
 if TYPE_CHECKING:
@@ -231,9 +232,8 @@ def _check_schema(
     if not initial.schema or context.known_schemas.get((key.username, initial.schema)):
         return
     connection = yield context.pool.borrow(key, initial, program)
-    connection.serial += 1
     try:
-        yield context.limited(become(connection, initial))
+        yield context.limited(prepare(connection, SessionValue(initial, 0), Diagnostics.NONE))
     except TargetError as refusal:
         context.pool.give_back(connection) if connection.is_clean else context.pool.discard(connection)
         raise visible_error(refusal) from None

@@ -20,14 +20,14 @@ def _quit(phase: "CommandPhase", _packet: bytes) -> None:
 def _ping(phase: "CommandPhase", _packet: bytes) -> None:
     """A session without a connection is alive when the proxy is; any other when its connection is."""
     if phase.tenancy.connection is None:
-        phase.answer_ok()
+        phase.channel.send_ok(phase.value.status, phase.reply_sequence)
     else:
         phase.run(ResponseKind.RESULT)
 
 
 def _reset_connection(phase: "CommandPhase", _packet: bytes) -> None:
     phase.start_over()
-    phase.answer_ok()
+    phase.channel.send_ok(phase.value.status, phase.reply_sequence)
 
 
 def _change_user(phase: "CommandPhase", packet: bytes) -> None:
@@ -44,7 +44,7 @@ def _set_option(phase: "CommandPhase", packet: bytes) -> None:
     if phase.tenancy.connection is not None:
         phase.run(ResponseKind.RESULT)
     else:
-        phase.answer_eof()
+        phase.channel.send_eof(phase.value.status, phase.reply_sequence)
     phase.value.settings = phase.value.settings.changed(multi_statements=option == 0)
 
 

@@ -93,4 +93,6 @@ def named(reads: Diagnostics) -> str:
         names.append("warnings and errors")
     if reads & Diagnostics.SEQUENCE:
         names.append("the last value of a sequence")
+    if reads & Diagnostics.LAST_GTID:
+        names.append("@@last_gtid")
     return ", ".join(names)

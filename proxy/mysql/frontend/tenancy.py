@@ -4,6 +4,7 @@ A connection is kept while the session value is tied to it (a transaction, a pin
 statement that left warnings or an error (SHOW WARNINGS may follow), and until doubtful values are settled.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,12 @@ from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed, TargetError
 from ..backend.own_commands import reset
 from ..session.pins import PinReason
+from ..session.settings import never_replay
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .statements import named
-from .transfer import is_ready, prepare, settle
+from .transfer import give_insert_id, is_ready, prepare, settle
 from .visible import visible_error
 
 __all__ = ["MAX_RETRIES", "Tenancy"]
@@ -31,6 +33,8 @@ MAX_RETRIES = 3
 #: Roles and resource groups outlive a reset on some servers.
 _SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE})
 
+_READ_ONLY_VARIABLE = 1238  # ER_INCORRECT_GLOBAL_LOCAL_VAR
+_NAMED_VARIABLE = re.compile(r"'(\w+)'")
 _NO_SUCH_SCHEMA = frozenset({1044, 1049})  # ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
 
 
@@ -74,7 +78,10 @@ class Tenancy:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
-            granted(connection)
+            if reads == Diagnostics.LAST_INSERT_ID and not connection.knows_insert_id_of(self._value):
+                self._give_insert_id(connection, granted, refused)
+            else:
+                granted(connection)
             return
         value = self._value
         if reads or value.insert_id_at is not None:
@@ -105,6 +112,31 @@ class Tenancy:
 
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
+
+    def _give_insert_id(
+        self,
+        connection: BackendConnection,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
+    ) -> None:
+        """The session was tied to this connection after its last insert had run on another."""
+        connection.take_back()
+
+        def given(_: None) -> None:
+            if self._over:
+                self._recover(connection)
+                return
+            connection.lend(self._borrower)
+            granted(connection)
+
+        def failed(failure: Failure) -> None:
+            self.lost()
+            if not self._over:
+                refused(visible_error(failure.value))
+
+        giving = self._context.limited(give_insert_id(connection, self._value))
+        giving.addCallbacks(given, failed)
+        giving.addErrback(self._unforeseen, refused)
 
     def _needs_what_is_gone(self, reads: Diagnostics) -> bool:
         """Whether a statement reads what only the connection of an earlier statement knew."""
@@ -160,7 +192,7 @@ class Tenancy:
             error = self._not_prepared(connection, failure)
             if self._over:
                 return
-            if self._schema_is_gone(failure):
+            if self._schema_is_gone(failure) or self._is_no_setting(failure):
                 self.acquire(reads, granted, refused)
             elif failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
                 # It was dead before the client's statement was sent: another one will do.
@@ -198,6 +230,18 @@ class Tenancy:
         if problem.packet.errno not in _NO_SUCH_SCHEMA:
             return False
         self._value.settings = settings.changed(schema="")
+        return True
+
+    def _is_no_setting(self, failure: Failure) -> bool:
+        """Take a variable that the target reports but refuses to set out of the session's settings."""
+        problem = failure.value
+        if not isinstance(problem, TargetError) or problem.packet.errno != _READ_ONLY_VARIABLE:
+            return False
+        named = _NAMED_VARIABLE.search(problem.packet.message)
+        if named is None or named[1] not in self._value.settings.variables:
+            return False
+        never_replay(named[1])
+        self._value.settings = self._value.settings.changed()
         return True
 
     def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
+from ..backend.errors import ConnectFailed
 from ..backend.own_commands import Answer, become, query, reset
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
-__all__ = ["is_ready", "prepare", "settle"]
+__all__ = ["give_insert_id", "is_ready", "prepare", "settle"]
 
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
@@ -35,17 +36,28 @@ def prepare(
     """Save what its last session needs from the connection, then replay this session's value on it."""
     # Whoever used it last must not find its own diagnostics here any more.
     connection.serial += 1
-    if connection.has_residue and connection.residue_of is not value:
-        yield _take_over(connection)
-    if connection.traces_of is not None and connection.traces_of is not value:
-        yield reset(connection)
-        connection.traces_of = None
-    if reads & ~Diagnostics.LAST_INSERT_ID:
-        # Only a session that has left nothing to be read comes here: give it what a fresh connection says.
-        yield reset(connection)
+    try:
+        yield _part_from_last(connection, value, reads)
+    except Exception as problem:
+        # Nothing of this session was sent yet, and under the last one's settings anything can go wrong.
+        connection.is_clean = False
+        raise ConnectFailed(f"the connection could not be taken over: {problem}") from None
     yield become(connection, value.settings)
     if reads:
-        yield _give_insert_id(connection, value)
+        yield give_insert_id(connection, value)
+
+
+@inlineCallbacks
+def _part_from_last(
+    connection: BackendConnection, value: SessionValue, reads: Diagnostics
+) -> Generator[Deferred[Any], Any, None]:
+    if connection.has_residue and connection.residue_of is not value:
+        yield _take_over(connection)
+    # A session that reads diagnostics, but has left none, gets what a fresh connection says.
+    is_traced = connection.traces_of is not None and connection.traces_of is not value
+    if is_traced or reads & ~Diagnostics.LAST_INSERT_ID:
+        yield reset(connection)
+        connection.traces_of = None
 
 
 @inlineCallbacks
@@ -54,7 +66,9 @@ def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Ans
     if owner is not None and owner.insert_id_at is not connection:
         owner = None
     answer = yield query(connection, _TAKE_OVER)
-    asked = int(answer.rows[0][0] or 0)
+    asked = _id_in(answer)
+    if asked is None:
+        raise ValueError("no answer to the question for the last insert id")
     if owner is not None and owner.insert_id_at is connection:
         owner.know_insert_id(asked)
     elif owner is not None:
@@ -64,19 +78,26 @@ def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Ans
 
 
 @inlineCallbacks
-def _give_insert_id(
-    connection: BackendConnection, value: SessionValue
-) -> Generator[Deferred[Any], Any, None]:
+def give_insert_id(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
     """Make LAST_INSERT_ID() the session's own."""
     keeper = value.insert_id_at
     if keeper is connection:
         answer: Answer = yield query(connection, "SELECT LAST_INSERT_ID()")
-        value.know_insert_id(int(answer.rows[0][0] or 0))
+        asked = _id_in(answer)
+        value.know_insert_id(value.reported_insert_id if asked is None else asked)
     elif isinstance(keeper, BackendConnection):
         # Another session has that connection and is just asking it.
         yield keeper.insert_id_dropped()
     yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
     connection.keep_insert_id(value, exact=True)
+
+
+def _id_in(answer: Answer) -> int | None:
+    """The insert id, or None where a session's settings (sql_select_limit, a character set) hide it."""
+    try:
+        return int(answer.rows[0][0] or 0)
+    except (IndexError, ValueError):
+        return None
 
 
 @inlineCallbacks

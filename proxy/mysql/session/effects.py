@@ -51,6 +51,7 @@ _WORDS = (
     b"EXECUTE IMMEDIATE ROLE SESSION AUTHORIZATION RESOURCE GROUP SHOW PROFILE PROFILES "
     b"OPTIMIZER_TRACE WARNINGS "
     b"ERRORS DIAGNOSTICS WARNING_COUNT ERROR_COUNT ROW_COUNT ROWCOUNT FOUND_ROWS SQL_CALC_FOUND_ROWS LASTVAL "
+    b"LAST_GTID "
     b"PREVIOUS CURRVAL XA START BEGIN COMMIT ROLLBACK CALL @ ;".split()
 )
 VOCABULARY = frozenset(_WORDS) | NAMED_LOCK_FUNCTIONS | _ONE_SHOT | frozenset(_SWITCHES) | {_SESSION_TRACK}
@@ -232,6 +233,8 @@ def reads(e: Evidence) -> Diagnostics:
         found |= Diagnostics.FOUND_ROWS
     if e.calls(b"LASTVAL") or e.has(b"CURRVAL") or e.has(b"PREVIOUS"):
         found |= Diagnostics.SEQUENCE
+    if _system_variable(e, b"LAST_GTID"):
+        found |= Diagnostics.LAST_GTID
     first = e if e.loose else next(iter(e.statements()), e)
     before = first.at(0)
     if _row_count(first if before in _RESETS_ROW_COUNT else e):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from weakref import WeakValueDictionary
 
-__all__ = ["FRESH", "Settings", "assignments", "literal", "settings"]
+__all__ = ["FRESH", "Settings", "assignments", "literal", "never_replay", "settings"]
 
 #: Variables the tracker reports that are no settings: derived from another one, or the proxy's own.
 _NOT_SETTINGS: Final = frozenset(
@@ -19,6 +19,7 @@ _NOT_SETTINGS: Final = frozenset(
         "last_insert_id",
         "identity",
         "statement_id",
+        "last_gtid",
         "session_track_system_variables",
         "session_track_schema",
         "session_track_state_change",
@@ -30,9 +31,18 @@ _NOT_SETTINGS: Final = frozenset(
 #: MySQL turns these off when they are set to DEFAULT, whatever their global value.
 _WRONG_DEFAULT: Final = frozenset({"foreign_key_checks", "unique_checks"})
 
-_NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_ ,:;.+\-/=()%*]*\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?\Z")
+
+
+#: Found to be read-only at a target: state of the server that the tracker reports, not a setting.
+_read_only: set[str] = set()
+
+
+def never_replay(name: str) -> None:
+    """The target refuses to set this variable: it is no setting, whatever the tracker reports."""
+    _read_only.add(name)
 
 
 class Settings:
@@ -52,8 +62,9 @@ class Settings:
         variables: Iterable[tuple[str, str]] = (),
     ) -> "Settings":
         """This value with some parts replaced; an empty ``schema`` means that none is selected."""
-        merged = dict(self.variables)
-        merged.update((name, value) for name, value in variables if name not in _NOT_SETTINGS)
+        merged = {**self.variables, **dict(variables)}
+        for name in (_NOT_SETTINGS | _read_only).intersection(merged):
+            del merged[name]
         return settings(
             self.schema if schema is None else schema,
             merged,

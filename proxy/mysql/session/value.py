@@ -185,6 +185,15 @@ class SessionValue:
         self.conditions_seen = False
         self.last_insert_id = self.reported_insert_id = 0
 
+    def what_is_lost(self) -> str:
+        """For an error text: what the session loses with its connection."""
+        if self.pins:
+            reasons = ", ".join(reason.value for reason in self.pins)
+            return f"the database connection was lost, and with it what had pinned the session: {reasons}"
+        if self.in_transaction:
+            return "the database connection was lost, the transaction is rolled back"
+        return "the database connection was lost"
+
     def forget_connection(self) -> None:
         """The connection is gone, and with it what could not be held."""
         self.pins.clear()

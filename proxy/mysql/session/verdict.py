@@ -23,6 +23,7 @@ class Diagnostics(enum.Flag):
     FOUND_ROWS = enum.auto()
     CONDITIONS = enum.auto()
     SEQUENCE = enum.auto()
+    LAST_GTID = enum.auto()
 
 
 class Xa(enum.Enum):

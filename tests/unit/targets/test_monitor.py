@@ -34,7 +34,7 @@ class Watched:
         )
 
 
-@pytest.fixture()
+@pytest.fixture
 def watched() -> Iterator[Watched]:
     watched = Watched()
     yield watched

@@ -18,7 +18,7 @@ from tests.peers.world import World, proxied
 OFFERED_TLS = p.CLIENT_CAPABILITIES | p.TLS
 
 
-@pytest.fixture()
+@pytest.fixture
 def world() -> Iterator[World]:
     with proxied() as world:
         yield world
@@ -288,7 +288,9 @@ class TestDrain:
 
 
 class TestChangeUser:
-    def change(self, world: World, client: ClientPeer, user: bytes, password: bytes) -> list[tuple[int, bytes]]:
+    def change(
+        self, world: World, client: ClientPeer, user: bytes, password: bytes
+    ) -> list[tuple[int, bytes]]:
         payload = b"\x11" + user + b"\0" + b"\x00" + b"\0" + b"\x2d\x00" + b"mysql_native_password\0"
         client.send(p.packet(payload))
         world.settle()

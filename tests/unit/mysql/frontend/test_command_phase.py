@@ -13,13 +13,13 @@ CLOSE = b"\x19"
 LONG_DATA = b"\x18"
 
 
-@pytest.fixture()
+@pytest.fixture
 def world() -> Iterator[World]:
     with proxied(cap=2) as world:
         yield world
 
 
-@pytest.fixture()
+@pytest.fixture
 def single() -> Iterator[World]:
     """A world with one database connection."""
     with proxied(cap=1) as world:
@@ -61,7 +61,12 @@ class TestFastPath:
         [server] = world.servers
         arrived: list[bytes] = []
         original = server.received
-        server.received = lambda data: (arrived.append(data), original(data))[1]  # type: ignore[method-assign]
+
+        def note(data: bytes) -> None:
+            arrived.append(data)
+            original(data)
+
+        server.received = note  # type: ignore[method-assign]
         sent = p.packet(b"\x03SELECT 1")
         client.send(sent)
         world.settle()
@@ -250,6 +255,22 @@ class TestInsertId:
         query(single, other, "SELECT 1")
         assert value(single, client, "SELECT LAST_INSERT_ID()") == b"0"
 
+    @pytest.mark.parametrize("first", ["BEGIN", "SET @u='pinned'"])
+    def test_it_is_known_in_a_transaction_that_began_later(self, single: World, first: str) -> None:
+        client, other = single.client(), single.client()
+        query(single, client, "INSERT 7")
+        query(single, other, "SELECT 1")
+        query(single, client, first)
+        assert value(single, client, "SELECT LAST_INSERT_ID()") == b"7"
+
+    def test_an_explicit_id_is_not_taken_for_it(self, single: World) -> None:
+        client, other = single.client(), single.client()
+        query(single, other, "INSERT 9")
+        query(single, client, "SELECT 1")
+        query(single, client, "INSERT EXPLICIT 50")
+        assert value(single, client, "SELECT LAST_INSERT_ID()") == b"0"
+        assert value(single, other, "SELECT LAST_INSERT_ID()") == b"9"
+
 
 class TestStatus:
     def test_a_first_statement_that_fails_keeps_autocommit(self, world: World) -> None:
@@ -344,7 +365,7 @@ class TestLostConnections:
                 return []
             return answers(payload)
 
-        session.answer = answer  # type: ignore[method-assign]
+        session.answer = answer  # type: ignore[assignment, method-assign]
         query(world, client, "SET NAMES latin1")
         assert value(world, client, "SELECT 1") == b"1"
         assert borrowed(world) == 0
@@ -434,7 +455,8 @@ class TestMalformedCommands:
             assert client.closed
 
     @pytest.mark.parametrize(
-        ("code", "number"), [(0x08, 1235), (0x12, 1235), (0x0C, 1235), (0x00, 1047), (0x21, 1047), (0xFF, 1047)]
+        ("code", "number"),
+        [(0x08, 1235), (0x12, 1235), (0x0C, 1235), (0x00, 1047), (0x21, 1047), (0xFF, 1047)],
     )
     def test_commands_with_no_place_here(self, world: World, code: int, number: int) -> None:
         client = world.client()
@@ -499,7 +521,12 @@ class TestLongCommands:
 class TestPipelining:
     def test_commands_are_answered_in_order(self, world: World) -> None:
         client = world.client()
-        client.send(p.packet(b"\x03INSERT 1") + p.packet(b"\x0e") + p.packet(b"\x03nonsense") + p.packet(b"\x03INSERT 2"))
+        client.send(
+            p.packet(b"\x03INSERT 1")
+            + p.packet(b"\x0e")
+            + p.packet(b"\x03nonsense")
+            + p.packet(b"\x03INSERT 2")
+        )
         world.settle()
         heads = [payload[:3] for _, payload in p.split(client.take())]
         assert heads == [b"\x00\x01\x01", b"\x00\x00\x00", b"\xff\x28\x04", b"\x00\x01\x02"]
@@ -563,7 +590,9 @@ class TestBackPressure:
         server.muted = True
         world.ask(client, "SELECT 1")
         client.line.stuck = True
-        server.line.send(p.packets([p.number(1), p.column(), *[p.row([b"x" * 60_000])] * 3, p.ok(header=0xFE)]))
+        server.line.send(
+            p.packets([p.number(1), p.column(), *[p.row([b"x" * 60_000])] * 3, p.ok(header=0xFE)])
+        )
         world.settle()
         assert borrowed(world) == 0
         assert server.line.reading
@@ -649,7 +678,7 @@ class TestLocalInfile:
         world.settle()
         assert p.split(client.take()) == [(1, b"\xfbx")]
         arrived: list[bytes] = []
-        server.received = arrived.append  # type: ignore[method-assign]
+        server.received = arrived.append  # type: ignore[assignment, method-assign]
         sent = p.packet(b"1,2\n" * 1000, 2) + p.packet(b"", 3)
         client.send(sent[:7])
         world.settle()

@@ -58,7 +58,12 @@ class TestInterning:
 
     @pytest.mark.parametrize(
         "name",
-        ["character_set_connection", "last_insert_id", "session_track_system_variables", "session_track_schema"],
+        [
+            "character_set_connection",
+            "last_insert_id",
+            "session_track_system_variables",
+            "session_track_schema",
+        ],
     )
     def test_what_is_no_setting_is_left_out(self, name: str) -> None:
         assert FRESH.changed(variables=[(name, "x")]) is FRESH
@@ -82,7 +87,10 @@ class TestAssignments:
         assert assignments(with_variables(a="1"), FRESH, {}) == "SET @@session.a=DEFAULT"
 
     def test_or_to_what_init_query_had_set(self) -> None:
-        assert assignments(with_variables(a="1", b="2"), FRESH, {"a": "9"}) == "SET @@session.a=9,@@session.b=DEFAULT"
+        assert (
+            assignments(with_variables(a="1", b="2"), FRESH, {"a": "9"})
+            == "SET @@session.a=9,@@session.b=DEFAULT"
+        )
 
     def test_a_wanted_value_is_set_even_if_init_query_had_it(self) -> None:
         assert assignments(FRESH, with_variables(a="9"), {"a": "9"}) == "SET @@session.a=9"
@@ -92,7 +100,8 @@ class TestAssignments:
         assert assignments(FRESH, value, {}) == "SET @@session.plugin.option=1"
 
     @pytest.mark.parametrize(
-        "name", ["", "a b", "a=1,b", "a;DROP TABLE t", "a'", "a`", "1a", "a.b.c", "a\n", "sql_mode\n", "naïve"]
+        "name",
+        ["", "a b", "a=1,b", "a;DROP TABLE t", "a'", "a`", "1a", "a.b.c", "a\n", "sql_mode\n", "naïve"],
     )
     def test_a_hostile_name_is_refused(self, name: str) -> None:
         value = FRESH.changed(variables=[(name, "1")])
@@ -107,11 +116,15 @@ class TestLiterals:
     def test_numbers_stand_as_they_are(self, value: str) -> None:
         assert literal("x", value) == value
 
-    @pytest.mark.parametrize("value", ["", "ON", "STRICT_TRANS_TABLES,NO_ZERO_DATE", "+01:00", "SYSTEM", "a=on,b=off"])
+    @pytest.mark.parametrize(
+        "value", ["", "ON", "STRICT_TRANS_TABLES,NO_ZERO_DATE", "+01:00", "SYSTEM", "a=on,b=off"]
+    )
     def test_plain_text_is_quoted(self, value: str) -> None:
         assert literal("x", value) == f"'{value}'"
 
-    @pytest.mark.parametrize("value", ["it's", 'a"b', "back\\slash", "größer", "🐬", "a\nb", "a\0b", "`", "1\n", "ON\n"])
+    @pytest.mark.parametrize(
+        "value", ["it's", 'a"b', "back\\slash", "größer", "🐬", "a\nb", "a\0b", "`", "1\n", "ON\n"]
+    )
     def test_the_rest_is_hexadecimal(self, value: str) -> None:
         assert literal("x", value) == "_utf8 0x" + value.encode().hex()
 

@@ -13,12 +13,14 @@ USER_VARIABLE = Verdict(pins=frozenset({PinReason.USER_VARIABLE}), user_variable
 CALL = Verdict(calls=True)
 
 
-@pytest.fixture()
+@pytest.fixture
 def value() -> SessionValue:
     return SessionValue(FRESH.changed(schema="shop"), AUTOCOMMIT)
 
 
-def after(value: SessionValue, verdict: Verdict, *changes: SessionChanges, **options: object) -> list[PinReason]:
+def after(
+    value: SessionValue, verdict: Verdict, *changes: SessionChanges, **options: object
+) -> list[PinReason]:
     fields = {"status": AUTOCOMMIT, "tracked": True, "now": 5.0, **options}
     return value.after(verdict, changes=changes, **fields)  # type: ignore[arg-type]
 

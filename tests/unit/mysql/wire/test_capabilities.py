@@ -2,11 +2,11 @@ from proxy.mysql.wire.capabilities import OFFERED_TO_CLIENTS, WIRE_FORMAT, Capab
 
 
 def test_bits_are_the_manuals() -> None:
-    assert Capability.PROTOCOL_41 == 0x200
-    assert Capability.SSL == 0x800
-    assert Capability.PLUGIN_AUTH == 0x80000
-    assert Capability.SESSION_TRACK == 0x800000
-    assert Capability.DEPRECATE_EOF == 0x1000000
+    assert int(Capability.PROTOCOL_41) == 0x200
+    assert int(Capability.SSL) == 0x800
+    assert int(Capability.PLUGIN_AUTH) == 0x80000
+    assert int(Capability.SESSION_TRACK) == 0x800000
+    assert int(Capability.DEPRECATE_EOF) == 0x1000000
 
 
 def test_what_cannot_be_passed_on_is_not_offered() -> None:

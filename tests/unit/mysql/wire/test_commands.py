@@ -39,6 +39,8 @@ def test_responses_are_the_manuals(code: int, kind: ResponseKind) -> None:
     assert RESPONSES[code] is kind
 
 
-@pytest.mark.parametrize("command", [Command.SHUTDOWN, Command.BINLOG_DUMP, Command.REGISTER_SLAVE, Command.CLONE])
+@pytest.mark.parametrize(
+    "command", [Command.SHUTDOWN, Command.BINLOG_DUMP, Command.REGISTER_SLAVE, Command.CLONE]
+)
 def test_refusals_name_their_reason(command: Command) -> None:
     assert "RDS Proxy" in REFUSED[command]

@@ -74,7 +74,9 @@ ROW = p.row([b"hello"])
 NULL_ROW = p.row([None])
 
 RESPONSES = {
-    "ok": Response(Result, (("ok", {"affected": 3, "insert_id": 9}),), {"affected_rows": 3, "last_insert_id": 9}),
+    "ok": Response(
+        Result, (("ok", {"affected": 3, "insert_id": 9}),), {"affected_rows": 3, "last_insert_id": 9}
+    ),
     "ok with large numbers": Response(
         Result,
         (("ok", {"affected": 70_000, "insert_id": 1 << 40, "info": b"Rows matched: 1", "warnings": 2}),),
@@ -132,21 +134,31 @@ RESPONSES = {
     "prepared with both": Response(
         ResponseKind.PREPARE,
         (
-            ("raw", p.prepared(2, 2, 1)), ("raw", p.column(b"?")), ("group_end",),
-            ("raw", p.column()), ("raw", p.column()), ("group_end",),
+            ("raw", p.prepared(2, 2, 1)),
+            ("raw", p.column(b"?")),
+            ("group_end",),
+            ("raw", p.column()),
+            ("raw", p.column()),
+            ("group_end",),
         ),
         {"statement_id": 2},
-    ),  # fmt: skip
+    ),
     "prepare fails": Response(ResponseKind.PREPARE, (("raw", p.err(1146)),), {"errno": 1146}),
-    "fetched rows": Response(ResponseKind.ROWS, (("raw", ROW), ("raw", ROW), ("end", {"status": p.CURSOR | 2}))),
-    "no more rows": Response(ResponseKind.ROWS, (("end", {"status": p.LAST_ROW | 2}),), {"status": p.LAST_ROW | 2}),
-    "field list": Response(ResponseKind.FIELDS, (("raw", p.column() + b"\xfb"), ("raw", p.column()), ("end", {}))),
+    "fetched rows": Response(
+        ResponseKind.ROWS, (("raw", ROW), ("raw", ROW), ("end", {"status": p.CURSOR | 2}))
+    ),
+    "no more rows": Response(
+        ResponseKind.ROWS, (("end", {"status": p.LAST_ROW | 2}),), {"status": p.LAST_ROW | 2}
+    ),
+    "field list": Response(
+        ResponseKind.FIELDS, (("raw", p.column() + b"\xfb"), ("raw", p.column()), ("end", {}))
+    ),
     "field list fails": Response(ResponseKind.FIELDS, (("raw", p.err(1146)),), {"errno": 1146}),
     "statistics": Response(ResponseKind.STRING, (("raw", b"Uptime: 3  Threads: 1"),)),
     "open cursor": Response(
         Result, (("raw", p.number(1)), ("raw", p.column()), ("end", {"status": p.CURSOR | p.AUTOCOMMIT}))
     ),
-}  # fmt: skip
+}
 
 CLIENTS = [
     pytest.param(eof, track, id=f"{'EOF' if eof else 'no EOF'}, {'tracks' if track == 'shown' else 'blind'}")
@@ -274,7 +286,9 @@ def test_a_row_that_begins_like_an_end_but_is_too_long_for_one() -> None:
     assert big[0] == 0xFE
     response = Response(Result, (*rows(big), ("end", {})))
     scanner = scanner_for(False, "none")
-    assert scan(scanner, Result, [response.wire(eof=False, track="all")]) == response.wire(eof=False, track="none")
+    assert scan(scanner, Result, [response.wire(eof=False, track="all")]) == response.wire(
+        eof=False, track="none"
+    )
     assert scanner.done
 
 
@@ -324,7 +338,9 @@ def test_local_infile_after_a_result_set_counts_from_the_clients_number() -> Non
     parts = (*rows(ROW), ("end", {"status": p.AUTOCOMMIT | p.MORE}), ("raw", b"\xfbfile"))
     response = Response(Result, parts)
     scanner = scanner_for(True, "none")
-    assert scan(scanner, Result, [response.wire(eof=False, track="all")]) == response.wire(eof=True, track="none")
+    assert scan(scanner, Result, [response.wire(eof=False, track="all")]) == response.wire(
+        eof=True, track="none"
+    )
     assert scanner.infile
     assert scanner.sequence_offset == 1
     scanner.after_infile()

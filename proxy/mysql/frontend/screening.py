@@ -1,0 +1,67 @@
+"""What a client's command may do to its session, before it is sent."""
+
+from ..session.screen import LONGEST_TRIGGER, Dialect, Screen, dialect_of
+from ..session.value import SessionValue
+from ..session.verdict import PLAIN, Verdict
+from ..wire.commands import Command
+from ..wire.framing import HEADER
+from ..wire.status import Status
+from .statements import LARGE, NAMES_ONLY, UNKNOWN_STATEMENT, verdict_of_piece
+
+__all__ = ["Screening"]
+
+#: MariaDB's way to say: the one prepared last.
+_LAST_STATEMENT = 0xFFFFFFFF
+
+_NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
+
+
+class Screening:
+    """Judges the commands of one session; a long statement piece by piece."""
+
+    __slots__ = ("_overlap", "_screen", "_value")
+
+    def __init__(self, screen: Screen, value: SessionValue) -> None:
+        self._screen = screen
+        self._value = value
+        #: The end of the piece of a long statement that was seen last.
+        self._overlap = b""
+
+    def statement(self, packet: bytes, is_beginning: bool) -> Verdict:
+        """The verdict on the text of a packet; of a long one it may be only the beginning."""
+        text = packet[HEADER + 1 :]
+        if is_beginning:
+            self._overlap = text[-LONGEST_TRIGGER:]
+            return verdict_of_piece(text, LARGE)
+        return self._screen.verdict(text, self._dialect())
+
+    def piece(self, piece: bytes, so_far: Verdict) -> Verdict:
+        """The verdict when the next piece of a long statement has come."""
+        verdict = verdict_of_piece(self._overlap + piece, so_far)
+        self._overlap = piece[-LONGEST_TRIGGER:]
+        return verdict
+
+    def command(self, code: int, packet: bytes, is_beginning: bool) -> Verdict:
+        """The verdict on any other command that goes to the database."""
+        if code == Command.INIT_DB:
+            return NAMES_ONLY
+        if code == Command.STMT_PREPARE:
+            return self.statement(packet, is_beginning)
+        if code == Command.STMT_EXECUTE:
+            return self._value.statements.get(self.statement_id(packet), UNKNOWN_STATEMENT)
+        return PLAIN
+
+    def statement_id(self, packet: bytes) -> int:
+        """Which prepared statement a command means."""
+        number = int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little")
+        return self._value.last_statement if number == _LAST_STATEMENT else number
+
+    def _dialect(self) -> Dialect:
+        variables = self._value.settings.variables
+        sql_mode = variables.get("sql_mode")
+        if sql_mode is None:
+            no_backslash_escapes = bool(self._value.status & _NO_BACKSLASH_ESCAPES)
+        else:
+            # MariaDB leaves the flag set when a stored function's sql_mode ends.
+            no_backslash_escapes = "NO_BACKSLASH_ESCAPES" in sql_mode
+        return dialect_of(variables.get("character_set_client", ""), no_backslash_escapes)
