@@ -91,6 +91,7 @@ class BackendConnection(TwistedProtocol):
         self._exchange = Exchange(MAX_OWN_RESPONSE, lambda: self.abort("timed out"))
         self._closing: Any = None
         self._ended = False
+        self._is_full = False
         self._awaiting_insert_id: list[defer.Deferred[None]] = []
         self._on_lost: list[Callable[[BackendConnection], None]] = []
 
@@ -100,10 +101,14 @@ class BackendConnection(TwistedProtocol):
         """From now on everything that arrives goes to ``borrower``."""
         self.serial += 1
         self.borrower = borrower
+        if self._is_full:
+            borrower.backend_full()
 
     def take_back(self) -> None:
         """The session is done with it."""
-        self.borrower = None
+        borrower, self.borrower = self.borrower, None
+        if borrower is not None and self._is_full:
+            borrower.backend_drained()
         self.transport.resumeProducing()
 
     def can_become(self, wanted: object) -> bool:
@@ -217,11 +222,13 @@ class BackendConnection(TwistedProtocol):
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
+        self._is_full = True
         if self.borrower is not None:
             self.borrower.backend_full()
 
     def resumeProducing(self) -> None:
         """The transport's buffer is empty again."""
+        self._is_full = False
         if self.borrower is not None:
             self.borrower.backend_drained()
 

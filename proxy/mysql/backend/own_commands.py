@@ -65,7 +65,7 @@ def _answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, 
                 rows.append(_text_row(first))
         ok = _closing(connection, first)
         changes.append(decode_session_changes(ok.session))
-        connection.status = int(ok.status)
+        connection.status = int(ok.status & ~Status.SESSION_STATE_CHANGED)
         if not ok.status & Status.MORE_RESULTS_EXISTS:
             connection.idle()
             return Answer(ok, tuple(changes), tuple(rows))

@@ -1,17 +1,17 @@
 """TLS towards the target: which certificate is believed, by mode."""
 
 import enum
+import ipaddress
 import re
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.ssl import (
-    Certificate,
-    CertificateOptions,
-    optionsForClientTLS,
-    platformTrust,
-    trustRootFromCertificates,
-)
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import Certificate, CertificateOptions, platformTrust, trustRootFromCertificates
+from twisted.logger import Logger
+from zope.interface import implementer
 
 __all__ = ["TargetTls", "TlsMode", "client_context"]
 
@@ -48,12 +48,57 @@ class TargetTls:
 
 
 def client_context(mode: TlsMode, host: str, ca_pem: bytes | None) -> Any:
-    """What startTLS takes. The identity check is service-identity's, through Twisted."""
+    """What startTLS takes."""
     if mode is TlsMode.VERIFY_IDENTITY:
-        return optionsForClientTLS(host, trustRoot=_trust(ca_pem))
+        return _VerifiedIdentity(host, CertificateOptions(trustRoot=_trust(ca_pem)).getContext())
     if mode is TlsMode.VERIFY_CA:
         return CertificateOptions(trustRoot=_trust(ca_pem))
     return CertificateOptions(verify=False)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _VerifiedIdentity:
+    """Checks with service-identity that a certificate was made for the target's name or address.
+
+    Twisted's optionsForClientTLS lets a certificate pass that has no subjectAltName at all: what
+    service-identity raises for it is logged there and forgotten. Here anything that goes wrong is a refusal.
+    """
+
+    log = Logger()
+
+    def __init__(self, host: str, context: SSL.Context) -> None:
+        self._host = host
+        self._context = context
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            self._identity: DNS_ID | IPAddress_ID = DNS_ID(host)
+            self._server_name: bytes | None = host.encode("idna")
+        else:
+            self._identity = IPAddress_ID(host)
+            self._server_name = None
+
+    def clientConnectionForTLS(self, _protocol: Any) -> SSL.Connection:
+        """One connection's TLS, with the name of the server that is wanted."""
+        connection = SSL.Connection(self._context, None)
+        if self._server_name is not None:
+            connection.set_tlsext_host_name(self._server_name)
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+        return connection
+
+    def _verify(self, _connection: Any, certificate: Any, _error: int, depth: int, is_trusted: int) -> bool:
+        if depth or not is_trusted:
+            return bool(is_trusted)
+        try:
+            verify_service_identity(extract_patterns(certificate), [self._identity], [])
+        except Exception as problem:
+            self.log.warn(
+                "the target's certificate is not one for {host}: {problem}",
+                host=self._host,
+                problem=str(problem) or type(problem).__name__,
+            )
+            return False
+        return True
 
 
 def _trust(ca_pem: bytes | None) -> Any:

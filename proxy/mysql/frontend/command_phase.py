@@ -200,6 +200,7 @@ class CommandPhase:
 
     def _send(self, connection: BackendConnection) -> None:
         self._scanner.begin(self._kind)
+        self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
         # An error packet has no status flags: until others come, those known stand.
         self._scanner.status = self.value.status
         self._stage = _Stage.RUNNING

@@ -1,9 +1,12 @@
 """TLS towards clients: certificate and key from PEM files, read again on reload."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 __all__ = ["ServerTls"]
@@ -13,7 +16,7 @@ class ServerTls:
     """Holds the present certificate; connections made before a reload keep theirs."""
 
     def __init__(self, certificate: Path, private_key: Path) -> None:
-        """Read both files; raises ValueError or OSError, naming the file."""
+        """Read both files; raises ValueError, naming the file."""
         self._certificate = certificate
         self._private_key = private_key
         self.factory: Any = self._load()
@@ -23,14 +26,8 @@ class ServerTls:
         self.factory = self._load()
 
     def _load(self) -> Any:
-        try:
-            chain = _certificates(self._certificate.read_bytes())
-        except crypto.Error:
-            raise ValueError(f"{self._certificate}: not a PEM certificate") from None
-        try:
-            key = crypto.load_privatekey(crypto.FILETYPE_PEM, self._private_key.read_bytes())
-        except crypto.Error:
-            raise ValueError(f"{self._private_key}: not a PEM private key") from None
+        chain = _read(self._certificate, x509.load_pem_x509_certificates, "a PEM certificate")
+        key = _read(self._private_key, _load_key, "an unencrypted PEM private key")
         options = CertificateOptions(
             privateKey=key,
             certificate=chain[0],
@@ -44,9 +41,14 @@ class ServerTls:
         return options
 
 
-def _certificates(pem: bytes) -> list[crypto.X509]:
-    marker = b"-----BEGIN CERTIFICATE-----"
-    found = [crypto.load_certificate(crypto.FILETYPE_PEM, marker + part) for part in pem.split(marker)[1:]]
-    if not found:
-        raise ValueError("no certificate in the file")
-    return found
+def _load_key(pem: bytes) -> Any:
+    return serialization.load_pem_private_key(pem, password=None)
+
+
+def _read(path: Path, load: Callable[[bytes], Any], wanted: str) -> Any:
+    try:
+        return load(path.read_bytes())
+    except OSError as problem:
+        raise ValueError(f"{path}: {problem.strerror}") from None
+    except (ValueError, TypeError):
+        raise ValueError(f"{path}: not {wanted}") from None

@@ -112,6 +112,6 @@ def settle(connection: BackendConnection, value: SessionValue) -> Generator[Defe
         value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
         if change.transaction_characteristics is not None:
             value.characteristics = change.transaction_characteristics
-    value.status = int(answer.ok.status)
+    value.status = connection.status
     value.unsettled = False
     connection.settings = value.settings

@@ -31,6 +31,9 @@ _NOT_SETTINGS: Final = frozenset(
 #: MySQL turns these off when they are set to DEFAULT, whatever their global value.
 _WRONG_DEFAULT: Final = frozenset({"foreign_key_checks", "unique_checks"})
 
+#: Variables whose value is a name even where it looks like a number.
+_NAMES: Final = frozenset({"default_master_connection"})
+
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_ ,:;.+\-/=()%*]*\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?\Z")
@@ -117,7 +120,7 @@ def assignments(current: Settings, wanted: Settings, baseline: Mapping[str, str]
 
 def literal(name: str, value: str) -> str:
     """A tracked value as SQL, safe under every sql_mode and character set."""
-    if _NUMBER.match(value):
+    if _NUMBER.match(value) and name not in _NAMES:
         return value
     if not value and name == "character_set_results":
         return "NULL"

@@ -97,6 +97,7 @@ class ResponseScanner:
         "infile",
         "last_insert_id",
         "result_set",
+        "shows_all",
         "started",
         "statement_id",
         "status",
@@ -107,6 +108,8 @@ class ResponseScanner:
         """The arguments are the client's capabilities; towards the database both are always on."""
         self._legacy_eof = not deprecate_eof
         self._session_track = session_track
+        #: The client has set session trackers by itself, on a connection it keeps: it sees what they report.
+        self.shows_all = False
         self.status = 0
         self.begin(ResponseKind.NONE)
 
@@ -389,6 +392,8 @@ class ResponseScanner:
         if packet.header == EOF and self._legacy_eof:
             return self._legacy_close()
         if not packet.status & Status.SESSION_STATE_CHANGED:
+            return None
+        if self._session_track and self.shows_all:
             return None
         shown = select_changes(packet.session, DEFAULT_SHOWN_VARIABLES) if self._session_track else b""
         return OkPacket(
