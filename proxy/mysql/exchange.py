@@ -32,13 +32,15 @@ class Exchange:
         return (self._reader.sequence + 1) & 0xFF
 
     def feed(self, data: bytes) -> bool:
-        """Take a chunk; False if it holds packets nobody asked for. Raises PacketTooLarge."""
+        """Take a chunk; False if nobody asked for what it holds. Raises PacketTooLarge."""
+        if not self.expected:
+            return False
         self._reader.feed(data)
         while (payload := next(self._reader.payloads(), None)) is not None:
             waiting, self._waiting = self._waiting, None
             if waiting is not None:
                 waiting.callback(payload)
-            elif self.expected and len(self._payloads) < MAX_UNREAD:
+            elif len(self._payloads) < MAX_UNREAD:
                 self._payloads.append(payload)
             else:
                 return False

@@ -95,6 +95,7 @@ class TargetMonitor(Generic[AnswerT]):
 
     def _broken(self, failure: Failure) -> None:
         self.log.failure("probe of {target} failed unexpectedly", failure, target=self._name)
+        self._release_waiters()
 
     def _become(self, health: TargetHealth) -> None:
         before, self.health = self.health, health

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from twisted.internet import defer, error
-from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -277,8 +277,3 @@ class BackendConnection(TwistedProtocol):
             callbacks, self._on_lost = self._on_lost, []
             for callback in callbacks:
                 callback(self)
-
-    @property
-    def peer(self) -> IAddress:
-        """Where the target is."""
-        return self.transport.getPeer()  # type: ignore[no-any-return]

@@ -54,7 +54,6 @@ class LogIn:
     capabilities: Capability
     attributes: Mapping[bytes, bytes]
     tls: TargetTls
-    allow_public_key: bool = True
 
 
 @inlineCallbacks

@@ -9,13 +9,16 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from ..session.lexer import split_statements
 from ..session.settings import FRESH, Settings, assignments
 from ..wire.commands import Command
-from ..wire.datatypes import Reader
+from ..wire.datatypes import MalformedPacket, Reader
 from ..wire.results import EOF, ERR, OK, ErrorPacket, OkPacket, SessionChanges, decode_session_changes
 from ..wire.status import Status
 from .connection import BackendConnection
 from .errors import TargetError
 
 __all__ = ["Answer", "become", "command", "query", "reset", "set_up"]
+
+#: Rows that one of the proxy's own questions may be answered with.
+MAX_OWN_ROWS = 10_000
 
 _TRACKERS = (
     "SET @@session.session_track_system_variables='{}',@@session.session_track_schema=ON,"
@@ -63,6 +66,8 @@ def _answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, 
                 if first[:1] in (bytes((EOF,)), bytes((ERR,))):
                     break
                 rows.append(_text_row(first))
+                if len(rows) > MAX_OWN_ROWS:
+                    raise MalformedPacket("too many rows")
         ok = _closing(connection, first)
         changes.append(decode_session_changes(ok.session))
         connection.status = int(ok.status & ~Status.SESSION_STATE_CHANGED)
@@ -138,7 +143,7 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     connection.baseline = baseline
     # A reset keeps the schema, and whether multi-statements are on.
     connection.settings = FRESH.changed(
-        schema=answer.rows[0][0] or "",
+        schema=(answer.rows[0][0] or "") if answer.rows else "",
         multi_statements=connection.settings.multi_statements,
         variables=_NAMES_VALUES,
     )

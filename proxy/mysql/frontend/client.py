@@ -4,6 +4,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import error
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -53,6 +54,8 @@ class ClientConnection(Protocol):
         self._paused_for: set[str] = set()
         self._timer: Any = None
         self._admitted = False
+        self._is_producer = False
+        self._login: Any = None
         self._closing = False
         #: Sequence id of the last packet sent in the connection phase.
         self._sent = -1
@@ -73,7 +76,16 @@ class ClientConnection(Protocol):
             "[clientConnection={client}] A new client connected from {peer}.", client=self.number, peer=peer
         )
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
-        log_in(self, self._context).addCallbacks(self._logged_in, self._not_logged_in)
+        self._await(log_in(self, self._context))
+
+    def _await(self, login: Any) -> None:
+        self._login = login
+        login.addCallbacks(self._logged_in, self._not_logged_in)
+        login.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self.number)
+        self.abort()
 
     def _reject(self, refusal: ClientError) -> None:
         """An error instead of a greeting: without the SQL state, which the client cannot expect yet."""
@@ -112,10 +124,12 @@ class ClientConnection(Protocol):
         self.transport.write(frame(payload, 0))
 
     def _logged_in(self, login: LoggedIn) -> None:
+        self._login = None
         self._stop_timer()
         self._capabilities = login.capabilities
         self._registry.authenticated()
         self.transport.registerProducer(self, True)
+        self._is_producer = True
         self.commands = CommandPhase(
             self, self._context, login.key, login.value, login.capabilities, login.program
         )
@@ -126,9 +140,10 @@ class ClientConnection(Protocol):
             self.commands.data(rest)
 
     def _not_logged_in(self, failure: Failure) -> None:
+        self._login = None
         self._stop_timer()
         problem = failure.value
-        if isinstance(problem, ClientGone):
+        if isinstance(problem, (ClientGone, CancelledError)):
             return
         if isinstance(problem, PacketTooLarge):
             shown = packet_too_large()
@@ -151,12 +166,14 @@ class ClientConnection(Protocol):
         self._sent = 0
         self.commands = None
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
-        again = change_user(self, self._context, payload, self._capabilities)
-        again.addCallbacks(self._changed_user, self._not_logged_in)
+        if self._is_producer:
+            self._is_producer = False
+            self.transport.unregisterProducer()
+        self._await(change_user(self, self._context, payload, self._capabilities))
 
-    def _changed_user(self, login: LoggedIn) -> None:
-        self.transport.unregisterProducer()
-        self._logged_in(login)
+    def proven(self) -> None:
+        """The password was right: what the log-in waits for now is a database, not the client."""
+        self._stop_timer()
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
@@ -242,6 +259,7 @@ class ClientConnection(Protocol):
         self._closing = True
         if self.commands is not None:
             self.commands.stop()
+        if self._is_producer:
             # A TLS transport waits for its producer before it closes.
             self.transport.unregisterProducer()
         self.transport.loseConnection()
@@ -270,6 +288,8 @@ class ClientConnection(Protocol):
             self.log.info(
                 "[clientConnection={client}] TLS failed: {problem}", client=self.number, problem=reason.value
             )
+        if self._login is not None:
+            self._login.cancel()
         self._exchange.fail(ClientGone())
         try:
             if self.commands is not None:

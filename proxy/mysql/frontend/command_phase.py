@@ -104,9 +104,9 @@ class CommandPhase:
         self._loss: str | None = None
 
     @property
-    def idle(self) -> bool:
-        """No command is in progress."""
-        return self._stage is _Stage.IDLE
+    def waits_for_client(self) -> bool:
+        """Whether the next move is the client's: a command, or the rest of one."""
+        return self._stage is _Stage.IDLE or self._intake.uploading
 
     # What the client sends
 
@@ -214,6 +214,7 @@ class CommandPhase:
 
     def _continue_command(self) -> None:
         """More of a command whose beginning was sent or refused, or of a file; or the next one, early."""
+        self.last_active = self._seconds()
         try:
             if self._intake.uploading:
                 if self._stage is _Stage.RUNNING:

@@ -145,6 +145,7 @@ def _admit(
             why="no secret for this user" if credential is None else "wrong password",
         )
         raise access_denied(username, using_password=request.response not in NO_PASSWORD)
+    client.proven()
     key = PoolKey(username, request.capabilities & WIRE_FORMAT)
     initial = _initial_settings(context, request)
     yield _check_schema(context, key, initial, request.program)

@@ -68,7 +68,7 @@ class ClientRegistry:
                 self._sweep = iter(tuple(self._clients))
                 return
             commands = client.commands
-            if commands is None or not commands.idle:
+            if commands is None or not commands.waits_for_client:
                 continue
             if now - commands.last_active >= options.idle_client_timeout:
                 self._close(client, "idle_client_timeout")

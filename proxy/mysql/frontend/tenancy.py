@@ -75,6 +75,15 @@ class Tenancy:
         refused: Callable[[ClientError], None],
     ) -> None:
         """Call ``granted`` with a connection that continues the session, or ``refused``; at once if able."""
+        self._retries = 0
+        self._acquire(reads, granted, refused)
+
+    def _acquire(
+        self,
+        reads: Diagnostics,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
+    ) -> None:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
@@ -95,6 +104,10 @@ class Tenancy:
                 refused(diagnostics_gone(named(reads)))
                 return
         if connection is None:
+            connection = self._context.pool.take(self._key, value.settings)
+        while connection is not None and connection.lost is not None:
+            # Cut just now, and not yet reported as closed.
+            self._context.pool.discard(connection)
             connection = self._context.pool.take(self._key, value.settings)
         if connection is not None:
             self._take(connection, reads, granted, refused)
@@ -140,6 +153,9 @@ class Tenancy:
 
     def _needs_what_is_gone(self, reads: Diagnostics) -> bool:
         """Whether a statement reads what only the connection of an earlier statement knew."""
+        if reads & Diagnostics.LAST_GTID:
+            # Not even a reset makes a server forget it.
+            return True
         if self._last is None:
             return False
         if reads & ~(Diagnostics.LAST_INSERT_ID | Diagnostics.CONDITIONS):
@@ -183,7 +199,6 @@ class Tenancy:
             if self._over:
                 self._context.pool.give_back(connection)
                 return
-            self._retries = 0
             connection.lend(self._borrower)
             self.connection = connection
             granted(connection)
@@ -193,11 +208,11 @@ class Tenancy:
             if self._over:
                 return
             if self._schema_is_gone(failure) or self._is_no_setting(failure):
-                self.acquire(reads, granted, refused)
+                self._acquire(reads, granted, refused)
             elif failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
                 # It was dead before the client's statement was sent: another one will do.
                 self._retries += 1
-                self.acquire(reads, granted, refused)
+                self._acquire(reads, granted, refused)
             else:
                 refused(error)
 

@@ -48,6 +48,7 @@ class SessionValue:
         "last_statement",
         "pins",
         "reported_insert_id",
+        "resets",
         "settings",
         "statements",
         "status",
@@ -77,6 +78,8 @@ class SessionValue:
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
+        #: How often the session has started over.
+        self.resets = 0
         #: The id an OK packet reported since ``last_insert_id`` was known for sure.
         self.reported_insert_id = 0
         #: The connection that alone knows what LAST_INSERT_ID() is now, until it has been asked.
@@ -182,6 +185,7 @@ class SessionValue:
         self.settings = self.after_reset.changed(schema=kept.schema, multi_statements=kept.multi_statements)
         self.forget_connection()
         self.status = self._initial_status
+        self.resets += 1
         self.conditions_seen = False
         self.last_insert_id = self.reported_insert_id = 0
 

@@ -5,7 +5,7 @@ What is not in ``RESPONSES`` is refused by the proxy; ``REFUSED`` gives the reas
 
 import enum
 
-__all__ = ["LOCAL", "REFUSED", "RESPONSES", "Command", "ResponseKind"]
+__all__ = ["REFUSED", "RESPONSES", "Command", "ResponseKind"]
 
 
 class Command(enum.IntEnum):
@@ -74,9 +74,6 @@ RESPONSES: dict[int, ResponseKind] = {
     Command.SET_OPTION: ResponseKind.RESULT,
     Command.STMT_FETCH: ResponseKind.ROWS,
 }
-
-#: Commands the proxy answers by itself.
-LOCAL = frozenset({Command.QUIT, Command.CHANGE_USER, Command.RESET_CONNECTION})
 
 #: Commands with no place behind a proxy, and what their sender is told.
 REFUSED: dict[int, str] = {

@@ -20,7 +20,6 @@ __all__ = [
     "OkPacket",
     "SessionChanges",
     "StateType",
-    "decode_eof_status",
     "decode_session_changes",
     "farewell_text",
     "select_session_changes",
@@ -119,7 +118,13 @@ class ErrorPacket:
     def encode(self) -> bytes:
         """The payload for a client that has CLIENT_PROTOCOL_41."""
         text = self.message.encode("utf-8", "replace")
-        return bytes((ERR,)) + self.errno.to_bytes(2, "little") + b"#" + self.sqlstate.encode("ascii") + text
+        return (
+            bytes((ERR,))
+            + self.errno.to_bytes(2, "little")
+            + b"#"
+            + self.sqlstate.encode("ascii", "replace")
+            + text
+        )
 
     @classmethod
     def decode(cls, payload: bytes) -> "ErrorPacket":
@@ -141,13 +146,6 @@ def farewell_text(data: bytes) -> str:
         return str(ErrorPacket.decode(data[4:]).errno)
     except MalformedPacket:
         return "no error packet"
-
-
-def decode_eof_status(payload: bytes) -> Status:
-    """Status flags of an EOF packet (0xFE, warnings, status)."""
-    if len(payload) < 5:
-        raise MalformedPacket("EOF packet is too short")
-    return Status(payload[3] | payload[4] << 8)
 
 
 def decode_session_changes(block: bytes) -> SessionChanges:

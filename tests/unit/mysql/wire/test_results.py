@@ -10,7 +10,6 @@ from proxy.mysql.wire.results import (
     ErrorPacket,
     OkPacket,
     SessionChanges,
-    decode_eof_status,
     decode_session_changes,
     select_session_changes,
 )
@@ -80,12 +79,6 @@ def test_what_is_no_error_is_malformed(payload: bytes) -> None:
         ErrorPacket.decode(payload)
 
 
-def test_eof() -> None:
-    assert decode_eof_status(p.eof(0x0042, 3)) == Status.AUTOCOMMIT | Status.CURSOR_EXISTS
-    with pytest.raises(MalformedPacket):
-        decode_eof_status(b"\xfe\0\0\x02")
-
-
 def test_session_changes() -> None:
     block = (
         p.variable(b"SQL_MODE", b"ANSI")
@@ -126,7 +119,7 @@ def test_a_value_that_is_no_utf8_comes_back_as_it_was() -> None:
 @settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_garbage_raises_nothing_but_malformed(block: bytes) -> None:
-    for parse in (decode_session_changes, OkPacket.decode, ErrorPacket.decode, decode_eof_status):
+    for parse in (decode_session_changes, OkPacket.decode, ErrorPacket.decode):
         try:
             parse(block)
         except MalformedPacket:
