@@ -82,6 +82,7 @@ class BackendConnection(TwistedProtocol):
         #: The server remembers an insert id, warnings or an error of an earlier statement; and whose.
         self.has_residue = False
         self.residue_of: SessionValue | None = None
+        self._residue_resets = 0
         self.insert_id_is_exact = False
         #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
         self.traces_of: SessionValue | None = None
@@ -119,6 +120,13 @@ class BackendConnection(TwistedProtocol):
         """The session's last statement left warnings, an error or an insert id in the server's memory."""
         self.has_residue = True
         self.residue_of = value
+        self._residue_resets = value.resets
+
+    def has_foreign_residue(self, value: SessionValue) -> bool:
+        """Whether the server remembers what is another session's, or this one's of before a reset."""
+        if not self.has_residue:
+            return False
+        return self.residue_of is not value or self._residue_resets != value.resets
 
     def keep_insert_id(self, value: SessionValue, *, exact: bool = False) -> None:
         """From now on LAST_INSERT_ID() of this session is only known here.

@@ -23,7 +23,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnost
     """Whether a statement can be sent at once: nothing to replay, nothing to save for another session."""
     return (
         connection.settings is value.settings
-        and (not connection.has_residue or connection.residue_of is value)
+        and not (connection.has_residue and connection.has_foreign_residue(value))
         and (connection.traces_of is None or connection.traces_of is value)
         and not reads
     )
@@ -51,7 +51,7 @@ def prepare(
 def _part_from_last(
     connection: BackendConnection, value: SessionValue, reads: Diagnostics
 ) -> Generator[Deferred[Any], Any, None]:
-    if connection.has_residue and connection.residue_of is not value:
+    if connection.has_foreign_residue(value):
         yield _take_over(connection)
     # A session that reads diagnostics, but has left none, gets what a fresh connection says.
     is_traced = connection.traces_of is not None and connection.traces_of is not value
