@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from ...errors import ClientError, malformed, packet_too_large, too_many_clients
 from ..exchange import Exchange
+from ..prompt_write import write_now
 from ..wire.capabilities import Capability
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import PacketTooLarge, frame
@@ -198,7 +199,7 @@ class ClientConnection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Pass on bytes of a response."""
-        self.transport.write(data)
+        write_now(self.transport, data)
 
     def send_ok(self, status: int, sequence: int) -> None:
         """Answer a command with OK."""

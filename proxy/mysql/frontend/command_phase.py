@@ -28,6 +28,7 @@ from ...errors import (
     wrong_sequence,
 )
 from ..backend.connection import BackendConnection
+from ..prompt_write import write_now
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Verdict
@@ -206,7 +207,7 @@ class CommandPhase:
         self._stage = _Stage.RUNNING
         if self.channel.full:
             connection.transport.pauseProducing()
-        connection.transport.write(self._packet)
+        write_now(connection.transport, self._packet)
         if self._intake.uploading:
             self._continue_command()
         elif self._kind is ResponseKind.NONE:
