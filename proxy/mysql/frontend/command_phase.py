@@ -44,7 +44,6 @@ from .context import EndpointContext
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
 from .screening import Screening
-from .statements import remember_collation
 from .tenancy import Tenancy
 
 __all__ = ["CommandPhase"]
@@ -378,17 +377,17 @@ class CommandPhase:
         self._stage = _Stage.IDLE
         if self.value.tie() is Tie.NONE:
             if (self._scanner.errno or self._scanner.warnings) and self.tenancy.may_hold:
-                self.tenancy.hold(lambda: self._let_go(packet))
+                self.tenancy.hold(self._let_go)
             else:
-                self._let_go(packet)
+                self._let_go()
         if self._intake.buffered or self._draining:
             self._next()
 
-    def _let_go(self, packet: bytes) -> None:
+    def _let_go(self) -> None:
         """Return the connection, after it was asked for what is in doubt."""
         if self.value.unsettled:
             self._stage = _Stage.BUSY
-            self.tenancy.settle(lambda: self._settled(packet))
+            self.tenancy.settle(self._settled)
         else:
             self.tenancy.release()
 
@@ -400,9 +399,8 @@ class CommandPhase:
         self._stage = _Stage.REFUSING
         self._continue_command()
 
-    def _settled(self, packet: bytes) -> None:
-        """The values in effect are known now."""
-        remember_collation(packet, self.value.settings, self._context.names_collations)
+    def _settled(self) -> None:
+        self._outcomes.settled()
         self._stage = _Stage.IDLE
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()

@@ -15,10 +15,11 @@ from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
 from ..wire.status import Status
 from .context import EndpointContext
-from .statements import may_return_insert_id, with_known_collation
+from .statements import may_return_insert_id, remember_collation, with_known_collation
 
 __all__ = ["Outcomes"]
 
+_LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
@@ -33,6 +34,8 @@ class Outcomes:
         self._value = value
         self._client = client
         self._seconds: Callable[[], float] = context.clock.seconds
+        #: The statement whose collation is asked for, while it is.
+        self._unsettled = b""
 
     def take_in(
         self,
@@ -64,6 +67,11 @@ class Outcomes:
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
                 connection.keep_insert_id(value)
 
+    def settled(self) -> None:
+        """The values in effect are known now."""
+        packet, self._unsettled = self._unsettled, b""
+        remember_collation(packet, self._value.settings, self._context.names_collations)
+
     def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""
         connection.traces_of = self._value
@@ -90,6 +98,8 @@ class Outcomes:
             packet, scanner.changes, value.settings, self._context.names_collations
         )
         new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
+        if value.unsettled and len(packet) <= _LONGEST_SET_NAMES:
+            self._unsettled = packet
         if value.leaves_user_variables(verdict):
             connection.traces_of = value
         if verdict.reads & ~Diagnostics.LAST_INSERT_ID and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
