@@ -240,6 +240,9 @@ class Session:
         victim.killed()
         return [self.ok()]
 
+    def _do_show(self, sql: str) -> list[bytes]:
+        return self.rows("Uptime", "86400")
+
     def _do_do(self, sql: str) -> list[bytes]:
         return [self.ok()]
 
@@ -251,6 +254,8 @@ class Session:
         if kept:
             before, self.insert_id = self.insert_id, int(kept[1])
             return self.rows(str(before), kept[1])
+        if what.endswith("@@hostname, @@server_id"):
+            return self.rows(*([self.schema or None] if "DATABASE" in what else []), "model", "1")
         if what.startswith("@@"):
             name = what[2:].removeprefix("session.")
             return self.rows(str(self.insert_id) if name == "last_insert_id" else self.variables[name])
@@ -259,8 +264,8 @@ class Session:
         values = {
             "1": "1",
             "DATABASE()": self.schema or None,
-            "LAST_INSERT_ID()": str(self.insert_id),
             "PENDING()": str(len(self.pending)),
+            "LAST_INSERT_ID()": str(self.insert_id),
         }
         return self.rows(values[what])
 

@@ -69,6 +69,9 @@ class BackendConnection(TwistedProtocol):
         self.baseline: Mapping[str, str] = {}
         #: The target's id of this connection.
         self.thread_id = 0
+        #: Which server this is, and since when it is connected, on the reactor's clock.
+        self.server_identity: tuple[str | None, ...] = ()
+        self.opened_at = 0.0
         #: As in the target's greeting.
         self.server_version = ""
         #: Status flags of the last response seen here.
@@ -86,6 +89,7 @@ class BackendConnection(TwistedProtocol):
         self.insert_id_is_exact = False
         #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
         self.traces_of: SessionValue | None = None
+        self._traces_resets = 0
         self.borrower: Borrower | None = None
         self.lost: str | None = None
         self._clock = clock
@@ -127,6 +131,17 @@ class BackendConnection(TwistedProtocol):
         if not self.has_residue:
             return False
         return self.residue_of is not value or self._residue_resets != value.resets
+
+    def leave_traces(self, value: SessionValue) -> None:
+        """The session may have left what no tracker reports."""
+        self.traces_of = value
+        self._traces_resets = value.resets
+
+    def has_foreign_traces(self, value: SessionValue) -> bool:
+        """Whether there may be traces of another session, or of this one before a reset."""
+        if self.traces_of is None:
+            return False
+        return self.traces_of is not value or self._traces_resets != value.resets
 
     def keep_insert_id(self, value: SessionValue, *, exact: bool = False) -> None:
         """From now on LAST_INSERT_ID() of this session is only known here.
@@ -218,6 +233,7 @@ class BackendConnection(TwistedProtocol):
 
     def connectionMade(self) -> None:
         """Low latency matters more than full segments; dead peers must be noticed."""
+        self.opened_at = self._clock.seconds()
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 
 from .connection import BackendConnection
 from .errors import TargetError
-from .own_commands import query
+from .own_commands import SERVER_IDENTITY, Answer, query
 
 __all__ = ["MAX_ATTEMPTS", "RETRY_PAUSE", "Killer"]
 
@@ -42,6 +42,8 @@ class Killer:
         self._working = False
         self._connection: BackendConnection | None = None
         self._username = ""
+        self._identity: tuple[str | None, ...] = ()
+        self._up_since = 0.0
 
     def kill(self, connection: BackendConnection, username: str) -> Deferred[None]:
         """End a connection and the statement it runs; fails with what kept it from being killed."""
@@ -71,14 +73,25 @@ class Killer:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 killer = yield self._connected(username)
-                if connection.lost is None:
-                    # Not after its end: the server may have given its id to somebody else.
+                if self._is_still_there(connection):
                     yield self._limited(query(killer, f"KILL CONNECTION {connection.thread_id}"))
                 return
             except TargetError as refusal:
                 if refusal.packet.errno not in _TOO_MANY_CONNECTIONS or attempt == MAX_ATTEMPTS:
                     raise
                 yield deferLater(self._clock, RETRY_PAUSE)
+
+    def _is_still_there(self, connection: BackendConnection) -> bool:
+        """Whether its id can only be its own.
+
+        After a restart, or behind an address that another server has taken over, ids begin anew, and the one
+        of a connection that died without a word may be an innocent one's.
+        """
+        return (
+            connection.lost is None
+            and connection.server_identity == self._identity
+            and connection.opened_at >= self._up_since
+        )
 
     @inlineCallbacks
     def _connected(self, username: str) -> Generator[Deferred[Any], Any, BackendConnection]:
@@ -89,6 +102,10 @@ class Killer:
         opened: BackendConnection = yield self._open_plain(username)
         self._connection = opened
         self._username = username
+        answer: Answer = yield self._limited(query(opened, f"SELECT {SERVER_IDENTITY}"))
+        self._identity = answer.rows[0]
+        answer = yield self._limited(query(opened, "SHOW GLOBAL STATUS LIKE 'Uptime'"))
+        self._up_since = self._clock.seconds() - int(answer.rows[0][1] or 0)
         return opened
 
     def _hang_up(self) -> None:

@@ -15,7 +15,7 @@ from ..wire.status import Status
 from .connection import BackendConnection
 from .errors import TargetError
 
-__all__ = ["Answer", "become", "command", "query", "reset", "set_up"]
+__all__ = ["SERVER_IDENTITY", "Answer", "become", "command", "query", "reset", "set_up"]
 
 #: Rows that one of the proxy's own questions may be answered with.
 MAX_OWN_ROWS = 10_000
@@ -24,6 +24,8 @@ _TRACKERS = (
     "SET @@session.session_track_system_variables='{}',@@session.session_track_schema=ON,"
     "@@session.session_track_state_change=ON,@@session.session_track_transaction_info='CHARACTERISTICS'"
 )
+SERVER_IDENTITY = "@@hostname, @@server_id"
+_STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}"
 _NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
 _NAMES_VALUES = (
     ("character_set_client", "utf8mb4"),
@@ -128,7 +130,7 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
         connection.send(first)
     connection.send(_query(_TRACKERS.format(connection.set_up.tracked_variables)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
-    for statement in (*statements, _NAMES, "SELECT DATABASE()"):
+    for statement in (*statements, _NAMES, _STATE):
         connection.send(_query(statement))
     if first:
         yield _answer(connection)
@@ -140,10 +142,12 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
             baseline.update(changes.variables)
     yield _answer(connection)
     answer = yield _answer(connection)
+    schema, *identity = answer.rows[0] if answer.rows else (None,)
+    connection.server_identity = tuple(identity)
     connection.baseline = baseline
     # A reset keeps the schema, and whether multi-statements are on.
     connection.settings = FRESH.changed(
-        schema=(answer.rows[0][0] or "") if answer.rows else "",
+        schema=schema or "",
         multi_statements=connection.settings.multi_statements,
         variables=_NAMES_VALUES,
     )
@@ -173,6 +177,12 @@ def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferre
     """
     current = connection.settings
     if wanted.schema != current.schema:
+        if not wanted.schema.isascii():
+            # The server reads the name in the character set of the session before.
+            connection.is_clean = False
+            yield query(connection, _NAMES)
+            connection.is_clean = True
+            connection.settings = current = current.changed(variables=_NAMES_VALUES)
         yield command(
             connection, bytes((Command.INIT_DB,)) + wanted.schema.encode("utf-8", "surrogateescape")
         )

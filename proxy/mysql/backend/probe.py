@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
 
 from ...pool.reasons import CloseReason
 from ..wire.status import Status
@@ -46,12 +46,16 @@ class Probe:
         self._connection: BackendConnection | None = None
         self._collations: dict[int, tuple[str, str]] = {}
         self._stopped = False
+        self._turn = DeferredLock()
         self._variables = ALL_VARIABLES
         self._fresh_status = int(Status.AUTOCOMMIT)
 
+    def ask(self) -> Deferred[ProbeResult]:
+        """Ask anew, after what was asked before; fails with TargetError, UnfitTarget or ConnectFailed."""
+        return self._turn.run(self._ask)
+
     @inlineCallbacks
-    def ask(self) -> Generator[Deferred[Any], Any, ProbeResult]:
-        """Ask anew; fails with TargetError, UnfitTarget or ConnectFailed."""
+    def _ask(self) -> Generator[Deferred[Any], Any, ProbeResult]:
         connection = yield self._connected()
         try:
             answer = yield self._connector.limited(query(connection, _FACTS))

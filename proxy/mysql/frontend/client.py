@@ -126,6 +126,10 @@ class ClientConnection(Protocol):
 
     def _logged_in(self, login: LoggedIn) -> None:
         self._login = None
+        if self._exchange.unread:
+            # A command before its log-in was answered: whoever does that guesses.
+            self.abort()
+            return
         self._stop_timer()
         self._capabilities = login.capabilities
         self._registry.authenticated()

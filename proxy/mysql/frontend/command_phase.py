@@ -136,7 +136,7 @@ class CommandPhase:
             except MalformedPacket as problem:
                 self._broken(problem)
                 return
-            if self._intake.buffered <= self._context.options.client_buffer_size:
+            if packet is None or self._intake.buffered <= self._context.options.client_buffer_size:
                 self.channel.resume("pipeline")
             if packet is None:
                 if self._draining and not self.value.in_transaction:
@@ -186,7 +186,7 @@ class CommandPhase:
 
     def drained(self) -> None:
         """The client has read what there was: go on with the commands it has sent."""
-        if self._intake.buffered:
+        if self._intake.buffered or self._draining:
             self._next()
 
     # Running a command on a connection

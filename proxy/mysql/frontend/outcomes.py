@@ -19,6 +19,7 @@ from .statements import may_return_insert_id, remember_collation, with_known_col
 
 __all__ = ["Outcomes"]
 
+_LAST_GTID = "last_gtid"
 _LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
@@ -74,7 +75,7 @@ class Outcomes:
 
     def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""
-        connection.traces_of = self._value
+        connection.leave_traces(self._value)
         if verdict is not PLAIN or not self._value.status & _AUTOCOMMIT:
             self._value.unsettled = True
         if verdict.calls and self._value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
@@ -98,10 +99,12 @@ class Outcomes:
             packet, scanner.changes, value.settings, self._context.names_collations
         )
         new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
+        if any(name == _LAST_GTID for change in changes for name, _ in change.variables):
+            value.gtid_at = connection
         if value.unsettled and len(packet) <= _LONGEST_SET_NAMES:
             self._unsettled = packet
         if value.leaves_user_variables(verdict):
-            connection.traces_of = value
+            connection.leave_traces(value)
         if verdict.reads & ~Diagnostics.LAST_INSERT_ID and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
             # It has asked once and will ask again: from now on the answer is on its own connection.
             new.append(PinReason.DIAGNOSTICS)

@@ -87,12 +87,15 @@ class Tenancy:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
-            if reads == Diagnostics.LAST_INSERT_ID and not connection.knows_insert_id_of(self._value):
+            if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
+                refused(diagnostics_gone(named(Diagnostics.LAST_GTID)))
+            elif reads == Diagnostics.LAST_INSERT_ID and not connection.knows_insert_id_of(self._value):
                 self._give_insert_id(connection, granted, refused)
             else:
                 granted(connection)
             return
         value = self._value
+        wanted = reads
         if reads or value.insert_id_at is not None:
             connection = self._connection_that_knows(reads)
             if connection is not None:
@@ -107,6 +110,7 @@ class Tenancy:
             connection = self._context.pool.take(self._key, value.settings)
         while connection is not None and connection.lost is not None:
             # Cut just now, and not yet reported as closed.
+            reads = wanted
             self._context.pool.discard(connection)
             connection = self._context.pool.take(self._key, value.settings)
         if connection is not None:
@@ -143,7 +147,9 @@ class Tenancy:
             granted(connection)
 
         def failed(failure: Failure) -> None:
-            self.lost()
+            self.connection = None
+            self._value.forget_connection()
+            self._context.pool.discard(connection)
             if not self._over:
                 refused(visible_error(failure.value))
 
@@ -174,6 +180,8 @@ class Tenancy:
             return None
         connection, serial = self._last
         if reads & Diagnostics.LAST_INSERT_ID and self._value.insert_id_at is not connection:
+            return None
+        if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
             return None
         if connection.serial == serial and self._context.pool.take_exact(connection):
             return connection

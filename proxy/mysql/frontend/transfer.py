@@ -24,7 +24,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnost
     return (
         connection.settings is value.settings
         and not (connection.has_residue and connection.has_foreign_residue(value))
-        and (connection.traces_of is None or connection.traces_of is value)
+        and not (connection.traces_of is not None and connection.has_foreign_traces(value))
         and not reads
     )
 
@@ -54,8 +54,7 @@ def _part_from_last(
     if connection.has_foreign_residue(value):
         yield _take_over(connection)
     # A session that reads diagnostics, but has left none, gets what a fresh connection says.
-    is_traced = connection.traces_of is not None and connection.traces_of is not value
-    if is_traced or reads & ~Diagnostics.LAST_INSERT_ID:
+    if connection.has_foreign_traces(value) or reads & ~Diagnostics.LAST_INSERT_ID:
         yield reset(connection)
         connection.traces_of = None
 

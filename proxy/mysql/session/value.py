@@ -43,6 +43,7 @@ class SessionValue:
         "after_reset",
         "characteristics",
         "conditions_seen",
+        "gtid_at",
         "insert_id_at",
         "last_insert_id",
         "last_statement",
@@ -78,6 +79,8 @@ class SessionValue:
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
+        #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
+        self.gtid_at: object = None
         #: How often the session has started over.
         self.resets = 0
         #: The id an OK packet reported since ``last_insert_id`` was known for sure.
@@ -208,4 +211,5 @@ class SessionValue:
         self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
+        self.gtid_at = None
         self.unsettled = False

@@ -1,0 +1,155 @@
+"""The sweep over many clients; what single clients experience is in test_client."""
+
+from typing import Any
+
+import attrs
+import pytest
+from twisted.internet.task import Clock
+
+from proxy.mysql.frontend.registry import _SWEEP_BATCH, ClientRegistry
+from tests.peers.world import OPTIONS
+
+LIMITS = attrs.evolve(
+    OPTIONS, idle_client_timeout=10.0, max_client_connection_life=100.0, max_client_connections=2000
+)
+
+
+@attrs.define
+class Value:
+    in_transaction: bool = False
+
+
+@attrs.define
+class Commands:
+    last_active: float = 0.0
+    waits_for_client: bool = True
+    value: Value = attrs.field(factory=Value)
+
+
+@attrs.define(eq=False)
+class Client:
+    number: int = 0
+    since: float = 0.0
+    commands: Commands | None = attrs.field(factory=Commands)
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@attrs.define
+class Context:
+    clock: Clock = attrs.field(factory=Clock)
+    options: Any = LIMITS
+
+
+class Scene:
+    """A registry full of clients."""
+
+    def __init__(self, *clients: Any) -> None:
+        context: Any = Context()
+        self.context = context
+        self.registry: Any = ClientRegistry(context)
+        for client in clients:
+            assert self.registry.admit(client)
+
+    def round(self) -> None:
+        """Enough sweeps to see everybody there is."""
+        for _ in range(2 * (len(self.registry) // _SWEEP_BATCH + 2)):
+            self.registry.sweep()
+
+
+class TestAdmission:
+    def test_up_to_the_limit(self) -> None:
+        scene = Scene()
+        scene.context.options = attrs.evolve(scene.context.options, max_client_connections=2)
+        first, second, third = Client(), Client(), Client()
+        assert [scene.registry.admit(each) for each in (first, second, third)] == [True, True, False]
+        assert set(scene.registry) == {first, second}
+        assert scene.registry.received == 3
+
+    def test_a_lower_limit_throws_nobody_out(self) -> None:
+        scene = Scene(Client(), Client())
+        scene.context.options = attrs.evolve(scene.context.options, max_client_connections=1)
+        assert len(scene.registry) == 2
+        assert not scene.registry.admit(Client())
+
+    def test_whoever_goes_makes_room(self) -> None:
+        client = Client()
+        scene = Scene(client)
+        scene.registry.gone(client)
+        assert len(scene.registry) == 0
+        assert scene.registry.closed == 1
+
+    def test_clients_may_go_while_one_looks_at_all(self) -> None:
+        scene = Scene(*(Client() for _ in range(10)))
+        for client in scene.registry:
+            scene.registry.gone(client)
+        assert len(scene.registry) == 0
+
+
+class TestSweep:
+    @pytest.mark.parametrize(
+        ("client", "closed"),
+        [
+            (Client(since=50.0, commands=Commands(last_active=90.0)), True),
+            (Client(since=50.0, commands=Commands(last_active=90.5)), False),
+            (Client(since=50.0, commands=Commands(0.0, value=Value(True))), True),
+            (Client(since=50.0, commands=Commands(0.0, False)), False),
+            (Client(since=50.0, commands=None), False),
+            (Client(since=0.0, commands=Commands(99.0)), True),
+            (Client(since=0.5, commands=Commands(99.0)), False),
+            (Client(since=0.0, commands=Commands(99.0, value=Value(True))), False),
+            (Client(since=0.0, commands=Commands(99.0, False)), False),
+        ],
+    )
+    def test_who_is_closed_at_100(self, client: Client, closed: bool) -> None:
+        scene = Scene(attrs.evolve(client))
+        scene.context.clock.advance(100.0)
+        scene.round()
+        [found] = scene.registry
+        assert bool(found.closed) is closed
+
+    def test_one_sweep_looks_at_a_bounded_number(self) -> None:
+        clients = [Client(number) for number in range(2 * _SWEEP_BATCH + 10)]
+        scene = Scene(*clients)
+        scene.context.clock.advance(100.0)
+        for _ in range(6):
+            before = sum(client.closed for client in clients)
+            scene.registry.sweep()
+            assert sum(client.closed for client in clients) - before <= _SWEEP_BATCH
+
+    def test_everybody_has_a_turn(self) -> None:
+        clients = [Client(number) for number in range(2 * _SWEEP_BATCH + 10)]
+        scene = Scene(*clients)
+        scene.context.clock.advance(100.0)
+        scene.round()
+        assert all(client.closed for client in clients)
+
+    def test_those_who_come_later_have_theirs(self) -> None:
+        scene = Scene(Client())
+        scene.round()
+        late = Client()
+        scene.registry.admit(late)
+        scene.context.clock.advance(100.0)
+        scene.round()
+        assert late.closed
+
+    def test_options_count_as_they_are_now(self) -> None:
+        client = Client()
+        scene = Scene(client)
+        scene.context.clock.advance(5.0)
+        scene.round()
+        assert not client.closed
+        scene.context.options = attrs.evolve(scene.context.options, idle_client_timeout=5.0)
+        scene.round()
+        assert client.closed
+
+    def test_one_that_left_in_between_is_left_alone(self) -> None:
+        client = Client()
+        scene = Scene(client)
+        scene.registry.sweep()
+        scene.registry.gone(client)
+        scene.context.clock.advance(100.0)
+        scene.round()
+        assert not client.closed
