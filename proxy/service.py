@@ -1,11 +1,11 @@
 """ProxyService: builds the parts from the configuration, starts, drains and reloads them."""
 
 import signal
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -22,11 +22,10 @@ from .mysql.backend.set_up import SetUp
 from .mysql.frontend.client import ClientConnection
 from .mysql.frontend.context import EndpointContext
 from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
-from .mysql.frontend.tls import ServerTls
 from .mysql.session.screen import Screen
 from .mysql.wire.auth.rsa import RsaKeyPair
 from .pool.pool import Pool
-from .settings import client_options, health_reason, pool_limits, server_facts, target
+from .settings import client_options, health_reason, pool_limits, server_facts, server_tls, target
 from .targets.monitor import TargetMonitor
 
 __all__ = ["ProxyService"]
@@ -97,7 +96,7 @@ class ProxyService(Service):
             credential=self._store.lookup,
             limited=self._connector.limited,
             kill=self._connector.kill,
-            tls=_server_tls(config),
+            tls=server_tls(config),
             rsa_key=RsaKeyPair.generate(),
         )
         self.registry = ClientRegistry(self.context)
@@ -110,9 +109,12 @@ class ProxyService(Service):
         """Bind while that may still need privileges; a taken port ends twistd with its message."""
         self._install_reload_signal()
         options = self.config.proxy
-        self._port = self._reactor.listenTCP(
-            options.port, _ClientFactory(self), backlog=LISTEN_BACKLOG, interface=options.bind_address
-        )
+        try:
+            self._port = self._reactor.listenTCP(
+                options.port, _ClientFactory(self), backlog=LISTEN_BACKLOG, interface=options.bind_address
+            )
+        except CannotListenError as problem:
+            raise SystemExit(f"rds-proxy: {problem}") from None
 
     def startService(self) -> None:
         """Load the secrets, then begin to watch the target; clients are greeted after its first probe."""
@@ -188,7 +190,7 @@ class ProxyService(Service):
         for option in changed_options(self._started_with, new).restart:
             self.log.warn("{option} has changed and needs a restart", option=option)
         try:
-            tls = _server_tls(new)
+            tls = server_tls(new)
             self._connector.target = target(new, keep=self._connector.target)
         except (ValueError, OSError) as problem:
             self.log.error("not reloaded: {problem}", problem=problem)
@@ -198,7 +200,8 @@ class ProxyService(Service):
         self.context.options = client_options(new)
         self.pool.resize(pool_limits(new, self._answer))
         self._monitor.set_interval(new.target_group.targets[0].probe_interval)
-        self._watch_debug_logging()
+        if (before.log, before.proxy.debug_logging) != (new.log, new.proxy.debug_logging):
+            self._watch_debug_logging()
         if self._retires_connections(before, new):
             self.pool.retire_all()
         generations = self._generations()
@@ -247,6 +250,8 @@ class ProxyService(Service):
         )
         if self._port is not None:
             yield defer.maybeDeferred(self._port.stopListening)
+        # Who waits for a connection is told now: none will be lent any more.
+        stopped = self.pool.stop()
         for client in self.registry:
             client.drain()
         end = self._reactor.seconds() + timeout
@@ -259,7 +264,6 @@ class ProxyService(Service):
         if self._debug_timer is not None and self._debug_timer.active():
             self._debug_timer.cancel()
         self._monitor.stop()
-        stopped = self.pool.stop()
         stopped.addTimeout(POOL_STOP_TIMEOUT, self._reactor, onTimeoutCancel=lambda *_: None)
         stopped.addErrback(self._pool_not_stopped)
         yield stopped
@@ -267,10 +271,3 @@ class ProxyService(Service):
 
     def _pool_not_stopped(self, failure: Failure) -> None:
         self.log.warn("database connections were left open: {problem}", problem=failure.value)
-
-
-def _server_tls(config: Config) -> ServerTls | None:
-    options = config.proxy
-    if not options.tls_certificate:
-        return None
-    return ServerTls(Path(options.tls_certificate), Path(options.tls_private_key))

@@ -10,6 +10,7 @@ from .mysql.backend.errors import TargetError, UnfitTarget
 from .mysql.backend.probe import ProbeResult
 from .mysql.backend.tls import TargetTls, TlsMode
 from .mysql.frontend.context import ClientOptions, ServerFacts
+from .mysql.frontend.tls import ServerTls
 from .mysql.wire.status import Status
 from .pool.limits import PoolLimits
 from .targets.health import HealthReason
@@ -17,11 +18,13 @@ from .targets.health import HealthReason
 __all__ = [
     "RESERVED_CONNECTIONS",
     "UNKNOWN_VERSION",
+    "check_files",
     "client_options",
     "connection_cap",
     "health_reason",
     "pool_limits",
     "server_facts",
+    "server_tls",
     "target",
 ]
 
@@ -85,6 +88,20 @@ def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> Server
         return ServerFacts(UNKNOWN_VERSION, False, int(Status.AUTOCOMMIT), {})
     status = answer.fresh_status if fresh_status is None else fresh_status
     return ServerFacts(answer.version, answer.is_mariadb, status, answer.collations)
+
+
+def server_tls(config: Config) -> ServerTls | None:
+    """TLS towards clients, if a certificate is configured. ValueError."""
+    options = config.proxy
+    if not options.tls_certificate:
+        return None
+    return ServerTls(Path(options.tls_certificate), Path(options.tls_private_key))
+
+
+def check_files(config: Config) -> None:
+    """Load what the configuration names, as the start does. ValueError, OSError."""
+    server_tls(config)
+    target(config)
 
 
 def health_reason(problem: BaseException) -> HealthReason:

@@ -10,6 +10,7 @@ from . import __version__
 from .config import ConfigError, load
 from .logs import LogLevels, log_stream, observer
 from .service import ProxyService
+from .settings import check_files
 
 __all__ = ["Options", "makeService"]
 
@@ -20,6 +21,20 @@ class Options(usage.Options):
     longdesc = "A database proxy that speaks the MySQL protocol and behaves like AWS RDS Proxy."
     optParameters = [["config", "c", "/etc/rds-proxy/rds-proxy.toml", "Path of the configuration file."]]
 
+    def postOptions(self) -> None:
+        """Read and try the configuration, so that what is wrong with it is said as one message."""
+        _refuse_foreign_package()
+        path = self["config"]
+        try:
+            self["loaded"] = config = load(path)
+            check_files(config)
+        except ConfigError as problem:
+            raise usage.UsageError(str(problem)) from None
+        except ValueError as problem:
+            raise usage.UsageError(f"{path}: {problem}") from None
+        except OSError as problem:
+            raise usage.UsageError(f"{problem.filename or path}: {problem.strerror}") from None
+
     def opt_version(self) -> None:
         """Show the proxy's version and exit."""
         print(f"rds-proxy {__version__}")
@@ -27,24 +42,14 @@ class Options(usage.Options):
 
 
 def makeService(options: Any) -> "ProxyService":
-    """Build the service from its configuration file; raises usage.UsageError for a bad one."""
-    _refuse_foreign_package()
-    path = options["config"]
-    try:
-        config = load(path)
-    except ConfigError as problem:
-        raise usage.UsageError(str(problem)) from None
-    except OSError as problem:
-        raise usage.UsageError(f"{path}: {problem.strerror}") from None
+    """Build the service from the configuration that the options have read."""
+    path, config = options["config"], options["loaded"]
     levels = LogLevels("debug" if config.proxy.debug_logging else config.log.level)
     from twisted.internet import reactor  # noqa: PLC0415 - the reactor twistd has chosen by now
 
     parent = options.parent or {}
     logfile = parent.get("logfile") or (None if parent.get("nodaemon", True) else "twistd.log")
-    try:
-        return _LoggingService(path, config, levels, reactor, logfile)
-    except (ValueError, OSError) as problem:
-        raise usage.UsageError(f"{path}: {problem}") from None
+    return _LoggingService(path, config, levels, reactor, logfile)
 
 
 class _LoggingService(ProxyService):

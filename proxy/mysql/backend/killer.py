@@ -71,6 +71,8 @@ class Killer:
     @inlineCallbacks
     def _kill(self, connection: BackendConnection, username: str) -> Generator[Deferred[Any], Any, None]:
         for attempt in range(1, MAX_ATTEMPTS + 1):
+            if connection.lost is not None:
+                return
             try:
                 killer = yield self._connected(username)
                 if self._is_still_there(connection):
@@ -100,12 +102,17 @@ class Killer:
             return known
         self._hang_up()
         opened: BackendConnection = yield self._open_plain(username)
+        try:
+            answer: Answer = yield self._limited(query(opened, f"SELECT {SERVER_IDENTITY}"))
+            self._identity = answer.rows[0]
+            answer = yield self._limited(query(opened, "SHOW GLOBAL STATUS LIKE 'Uptime'"))
+        except BaseException:
+            opened.abort("who the server is could not be asked")
+            raise
+        # Uptime is in whole seconds.
+        self._up_since = self._clock.seconds() - int(answer.rows[0][1] or 0) - 1
         self._connection = opened
         self._username = username
-        answer: Answer = yield self._limited(query(opened, f"SELECT {SERVER_IDENTITY}"))
-        self._identity = answer.rows[0]
-        answer = yield self._limited(query(opened, "SHOW GLOBAL STATUS LIKE 'Uptime'"))
-        self._up_since = self._clock.seconds() - int(answer.rows[0][1] or 0)
         return opened
 
     def _hang_up(self) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 import re
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
 from service_identity.pyopenssl import extract_patterns
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -104,7 +104,10 @@ class _VerifiedIdentity:
 def _trust(ca_pem: bytes | None) -> Any:
     if ca_pem is None:
         return platformTrust()
-    certificates = [Certificate.loadPEM(pem) for pem in _PEM_CERTIFICATE.findall(ca_pem)]
+    try:
+        certificates = [Certificate.loadPEM(pem) for pem in _PEM_CERTIFICATE.findall(ca_pem)]
+    except crypto.Error:
+        raise ValueError("a certificate in the CA file cannot be read") from None
     if not certificates:
         raise ValueError("no certificate in the CA file")
     return trustRootFromCertificates(certificates)

@@ -90,6 +90,7 @@ class ClientConnection(Protocol):
 
     def _reject(self, refusal: ClientError) -> None:
         """An error instead of a greeting: without the SQL state, which the client cannot expect yet."""
+        self.log.info("[clientConnection={client}] error: {error}", client=self.number, error=refusal)
         packet = bytes((0xFF,)) + refusal.errno.to_bytes(2, "little") + refusal.message.encode()
         self.transport.write(frame(packet, 0))
         self.close()

@@ -226,7 +226,10 @@ class CommandPhase:
         except MalformedPacket as problem:
             self._broken(problem)
             return
-        if self._intake.buffered > self._context.options.client_buffer_size:
+        if (
+            self._stage is not _Stage.IDLE
+            and self._intake.buffered > self._context.options.client_buffer_size
+        ):
             self.channel.pause("pipeline")
         else:
             self.channel.resume("pipeline")
@@ -235,7 +238,7 @@ class CommandPhase:
         connection = self.tenancy.connection
         assert connection is not None
         piece = self._intake.upload()
-        self._verdict = self._screening.piece(piece, self._verdict)
+        self._verdict = self._screening.piece(self._intake.text, self._verdict)
         connection.transport.write(piece)
         if not self._intake.uploading and self._kind is ResponseKind.NONE:
             self._ended()
@@ -294,14 +297,16 @@ class CommandPhase:
 
     def backend_data(self, data: bytes) -> None:
         """A chunk of the response: on to the client."""
-        if self._stage is not _Stage.RUNNING and self._stage is not _Stage.FILE:
-            self._farewell(data)
-            return
         scanner = self._scanner
+        is_awaited = self._stage is _Stage.RUNNING or self._stage is _Stage.FILE
+        if not is_awaited or (not scanner.started and len(data) > 3 and not data[3]):
+            # A response begins with 1; with 0 a server speaks that has not read the command.
+            self.tenancy.cut(f"the target ended the connection: {farewell_text(data)}")
+            return
         try:
             out = scanner.feed(data)
         except MalformedPacket as problem:
-            self._target_broken(problem)
+            self.tenancy.cut(f"the target broke the protocol: {problem}")
             return
         if out:
             self.channel.write(out)
@@ -311,22 +316,6 @@ class CommandPhase:
             self._stage = _Stage.FILE
             self._intake.begin_file()
             self._continue_command()
-
-    def _farewell(self, data: bytes) -> None:
-        """Nobody asked for anything: a server says so when it shuts down or kills the connection."""
-        connection = self.tenancy.connection
-        if connection is not None:
-            connection.abort(f"the target ended the connection: {farewell_text(data)}")
-
-    def _target_broken(self, problem: MalformedPacket) -> None:
-        connection = self.tenancy.connection
-        assert connection is not None
-        self.log.error(
-            "[dbConnection={number}] the target broke the protocol: {problem}",
-            number=connection.thread_id,
-            problem=problem,
-        )
-        connection.abort("the target broke the protocol")
 
     def backend_full(self) -> None:
         """The target reads slower than the client writes."""
@@ -385,6 +374,8 @@ class CommandPhase:
 
     def _let_go(self) -> None:
         """Return the connection, after it was asked for what is in doubt."""
+        if self._stage is _Stage.CLOSED:
+            return
         if self.value.unsettled:
             self._stage = _Stage.BUSY
             self.tenancy.settle(self._settled)
@@ -401,6 +392,8 @@ class CommandPhase:
 
     def _settled(self) -> None:
         self._outcomes.settled()
+        if self._stage is _Stage.CLOSED:
+            return
         self._stage = _Stage.IDLE
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()

@@ -15,7 +15,7 @@ from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
 from ..wire.status import Status
 from .context import EndpointContext
-from .statements import may_return_insert_id, remember_collation, with_known_collation
+from .statements import remember_collation, with_known_collation
 
 __all__ = ["Outcomes"]
 
@@ -59,12 +59,14 @@ class Outcomes:
             self._take_prepared(verdict, packet, scanner, connection)
             return
         connection.status = scanner.status
-        if verdict is PLAIN and not scanner.changes:
+        if scanner.result_set:
+            value.own_here |= Diagnostics.FOUND_ROWS
+        if verdict is PLAIN and not scanner.changes and not value.wants_diagnostics:
             value.status = scanner.status
         else:
             self._take_changes(verdict, packet, scanner, connection)
         if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
-            unknown = scanner.result_set and may_return_insert_id(packet)
+            unknown = scanner.result_set and verdict.returns_insert_id
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
                 connection.keep_insert_id(value)
 
@@ -105,7 +107,10 @@ class Outcomes:
             self._unsettled = packet
         if value.leaves_user_variables(verdict):
             connection.leave_traces(value)
-        if verdict.reads & ~Diagnostics.LAST_INSERT_ID and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
+        if verdict.uses_sequence:
+            value.own_here |= Diagnostics.SEQUENCE
+        asks = value.wants_diagnostics or verdict.reads & ~Diagnostics.LAST_INSERT_ID
+        if asks and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
             # It has asked once and will ask again: from now on the answer is on its own connection.
             new.append(PinReason.DIAGNOSTICS)
         if new:

@@ -67,7 +67,7 @@ class ClientRegistry:
             if client is None:
                 self._sweep = iter(tuple(self._clients))
                 return
-            commands = client.commands
+            commands = client.commands if client in self._clients else None
             if commands is None or not commands.waits_for_client:
                 continue
             if now - commands.last_active >= options.idle_client_timeout:

@@ -1,5 +1,7 @@
 """What a client's command may do to its session, before it is sent."""
 
+import re
+
 from ..session.screen import LONGEST_TRIGGER, Dialect, Screen, dialect_of
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Verdict
@@ -13,33 +15,40 @@ __all__ = ["Screening"]
 #: MariaDB's way to say: the one prepared last.
 _LAST_STATEMENT = 0xFFFFFFFF
 
+_ALL_COMMENT = re.compile(rb"(?:\s+|#[^\n]*+\n|--\s[^\n]*+\n|/\*.*?\*/)*+(?:/\*|#|--|\Z)", re.DOTALL)
 _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 
 
 class Screening:
     """Judges the commands of one session; a long statement piece by piece."""
 
-    __slots__ = ("_overlap", "_screen", "_value")
+    __slots__ = ("_is_text", "_overlap", "_screen", "_value")
 
     def __init__(self, screen: Screen, value: SessionValue) -> None:
         self._screen = screen
         self._value = value
         #: The end of the piece of a long statement that was seen last.
         self._overlap = b""
+        #: What follows the beginning of the present command is SQL, not the values of parameters.
+        self._is_text = False
 
     def statement(self, packet: bytes, is_beginning: bool) -> Verdict:
         """The verdict on the text of a packet; of a long one it may be only the beginning."""
         text = packet[HEADER + 1 :]
+        self._is_text = True
         if is_beginning:
             self._overlap = text[-LONGEST_TRIGGER:]
-            return verdict_of_piece(text, LARGE)
+            # A comment that hides the first word hides what kind of statement follows.
+            return UNKNOWN_STATEMENT if _ALL_COMMENT.match(text) else verdict_of_piece(text, LARGE)
         return self._screen.verdict(text, self._dialect())
 
     def piece(self, piece: bytes, so_far: Verdict) -> Verdict:
         """The verdict when the next piece of a long statement has come."""
-        verdict = verdict_of_piece(self._overlap + piece, so_far)
-        self._overlap = piece[-LONGEST_TRIGGER:]
-        return verdict
+        if not self._is_text:
+            return so_far
+        text = self._overlap + piece
+        self._overlap = text[-LONGEST_TRIGGER:]
+        return verdict_of_piece(text, so_far)
 
     def command(self, code: int, packet: bytes, is_beginning: bool) -> Verdict:
         """The verdict on any other command that goes to the database."""
@@ -47,6 +56,7 @@ class Screening:
             return NAMES_ONLY
         if code == Command.STMT_PREPARE:
             return self.statement(packet, is_beginning)
+        self._is_text = False
         if code == Command.STMT_EXECUTE:
             return self._value.statements.get(self.statement_id(packet), UNKNOWN_STATEMENT)
         return PLAIN

@@ -17,7 +17,6 @@ __all__ = [
     "LARGE",
     "NAMES_ONLY",
     "UNKNOWN_STATEMENT",
-    "may_return_insert_id",
     "named",
     "remember_collation",
     "verdict_of_piece",
@@ -34,7 +33,6 @@ LARGE: Verdict = attrs.evolve(PLAIN, reads=Diagnostics.LAST_INSERT_ID)
 UNKNOWN_STATEMENT: Verdict = attrs.evolve(PLAIN, pins=frozenset({PinReason.UNREADABLE}))
 
 _SET_NAMES = re.compile(rb"\s*set\s+names\s+'?\w+'?(\s+collate\s+'?\w+'?)?\s*;?\s*\Z", re.IGNORECASE)
-_INSERT = re.compile(rb"\s*(insert|replace|with|execute)\b", re.IGNORECASE)
 
 
 def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
@@ -75,11 +73,6 @@ def remember_collation(packet: bytes, current: Settings, known: Recent) -> None:
     collation = current.variables.get("collation_connection")
     if collation is not None and _is_plain_set_names(packet, current):
         known.put(packet[HEADER + 1 :], collation)
-
-
-def may_return_insert_id(packet: bytes) -> bool:
-    """Whether a statement that answered with rows may have changed LAST_INSERT_ID() (INSERT … RETURNING)."""
-    return _INSERT.match(packet, HEADER + 1) is not None
 
 
 def named(reads: Diagnostics) -> str:

@@ -15,12 +15,11 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, diagnostics_gone
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed, TargetError
-from ..backend.own_commands import reset
-from ..session.pins import PinReason
 from ..session.settings import never_replay
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
+from .parting import abandon, recover
 from .statements import named
 from .transfer import give_insert_id, is_ready, prepare, settle
 from .visible import visible_error
@@ -30,8 +29,7 @@ __all__ = ["MAX_RETRIES", "Tenancy"]
 #: Connections tried for one statement when they turn out dead before the statement is sent.
 MAX_RETRIES = 3
 
-#: Roles and resource groups outlive a reset on some servers.
-_SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE})
+_OUTLIVES_STATEMENTS = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
 _READ_ONLY_VARIABLE = 1238  # ER_INCORRECT_GLOBAL_LOCAL_VAR
 _NAMED_VARIABLE = re.compile(r"'(\w+)'")
@@ -87,8 +85,9 @@ class Tenancy:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
-            if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
-                refused(diagnostics_gone(named(Diagnostics.LAST_GTID)))
+            foreign = self._foreign(connection, reads)
+            if foreign:
+                self._refuse_diagnostics(foreign, refused)
             elif reads == Diagnostics.LAST_INSERT_ID and not connection.knows_insert_id_of(self._value):
                 self._give_insert_id(connection, granted, refused)
             else:
@@ -104,7 +103,7 @@ class Tenancy:
                 else:
                     reads = Diagnostics.LAST_INSERT_ID
             elif self._needs_what_is_gone(reads):
-                refused(diagnostics_gone(named(reads)))
+                self._refuse_diagnostics(reads, refused)
                 return
         if connection is None:
             connection = self._context.pool.take(self._key, value.settings)
@@ -130,6 +129,17 @@ class Tenancy:
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
 
+    def _foreign(self, connection: BackendConnection, reads: Diagnostics) -> Diagnostics:
+        """What a connection would answer with another session's: no other statement clears it first."""
+        foreign = reads & _OUTLIVES_STATEMENTS & ~self._value.own_here
+        if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
+            foreign |= Diagnostics.LAST_GTID
+        return foreign
+
+    def _refuse_diagnostics(self, reads: Diagnostics, refused: Callable[[ClientError], None]) -> None:
+        self._value.wants_diagnostics = True
+        refused(diagnostics_gone(named(reads)))
+
     def _give_insert_id(
         self,
         connection: BackendConnection,
@@ -141,7 +151,7 @@ class Tenancy:
 
         def given(_: None) -> None:
             if self._over:
-                self._recover(connection)
+                recover(self._context, connection, self._value)
                 return
             connection.lend(self._borrower)
             granted(connection)
@@ -164,7 +174,7 @@ class Tenancy:
             return True
         if self._last is None:
             return False
-        if reads & ~(Diagnostics.LAST_INSERT_ID | Diagnostics.CONDITIONS):
+        if reads & Diagnostics.ROW_COUNT or reads & self._value.ever_own:
             return True
         return bool(reads & Diagnostics.CONDITIONS) and self._value.conditions_seen
 
@@ -181,7 +191,7 @@ class Tenancy:
         connection, serial = self._last
         if reads & Diagnostics.LAST_INSERT_ID and self._value.insert_id_at is not connection:
             return None
-        if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
+        if self._foreign(connection, reads):
             return None
         if connection.serial == serial and self._context.pool.take_exact(connection):
             return connection
@@ -197,6 +207,9 @@ class Tenancy:
         if self._over:
             self._context.pool.give_back(connection)
             return
+        if self._last != (connection, connection.serial):
+            self._value.ever_own |= self._value.own_here
+            self._value.own_here = Diagnostics.NONE
         if is_ready(connection, self._value, reads):
             connection.lend(self._borrower)
             self.connection = connection
@@ -285,8 +298,8 @@ class Tenancy:
 
     @property
     def may_hold(self) -> bool:
-        """Whether a connection may be kept for a moment."""
-        return self._context.options.diagnostics_hold_timeout > 0
+        """Whether the connection may be kept for a moment: nobody waits for one."""
+        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.waiting
 
     def hold(self, let_go: Callable[[], None]) -> None:
         """Keep the connection for diagnostics_hold_timeout, then call back unless it is used until then."""
@@ -311,7 +324,7 @@ class Tenancy:
 
         def done(_: None) -> None:
             if self._over:
-                self._recover(connection)
+                recover(self._context, connection, self._value)
                 return
             connection.lend(self._borrower)
             settled()
@@ -334,6 +347,11 @@ class Tenancy:
 
     # The end
 
+    def cut(self, why: str) -> None:
+        """The connection is of no use any more; ``lost`` follows."""
+        if self.connection is not None:
+            self.connection.abort(why)
+
     def lost(self) -> None:
         """The connection is gone, or must not be used again."""
         connection, self.connection = self.connection, None
@@ -350,7 +368,7 @@ class Tenancy:
         self._stop_holding()
         self._forget_last()
         if connection is not None:
-            self._recover(connection)
+            recover(self._context, connection, self._value)
 
     def end(self, *, running: bool, vanished: bool) -> None:
         """The client is gone, ``running`` a statement; ``vanished`` if it did not say goodbye."""
@@ -363,7 +381,7 @@ class Tenancy:
         if connection is None or connection.borrower is None:
             return
         if running:
-            self._abandon(connection)
+            abandon(self._context, connection)
         elif vanished and self._value.in_transaction:
             # The target rolls back when the connection ends.
             connection.take_back()
@@ -373,67 +391,9 @@ class Tenancy:
             connection.settings = self._value.settings
             self._context.pool.give_back(connection)
         else:
-            self._recover(connection)
+            recover(self._context, connection, self._value)
 
     def _forget_last(self) -> None:
         if self._value.insert_id_at is not None:
             self._value.insert_id_at.drop_insert_id()
         self._last = None
-
-    def _recover(self, connection: BackendConnection) -> None:
-        """Return a connection that a session leaves things on, once it is reset."""
-        connection.take_back()
-        connection.drop_insert_id()
-        connection.settings = self._value.settings
-        if not _SURVIVES_RESET.isdisjoint(self._value.pins):
-            self._context.pool.discard(connection)
-            return
-        resetting = self._context.limited(reset(connection))
-        resetting.addCallbacks(
-            lambda _: self._give_back_clean(connection),
-            lambda _: self._context.pool.discard(connection),
-        )
-        resetting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
-
-    def _give_back_clean(self, connection: BackendConnection) -> None:
-        connection.traces_of = None
-        self._context.pool.give_back(connection)
-
-    def _abandon(self, connection: BackendConnection) -> None:
-        """End the statement of a client that is gone; what still arrives of its response is dropped."""
-        connection.take_back()
-        connection.lend(_NOBODY)
-        if not self._context.options.kill_abandoned_statements:
-            self._context.pool.discard(connection)
-            return
-
-        def not_killed(failure: Failure) -> None:
-            self.log.warn(
-                "[dbConnection={number}] the statement of a client that is gone was not killed: {problem}",
-                number=connection.thread_id,
-                problem=failure.value,
-            )
-
-        killing = self._context.kill(connection)
-        killing.addErrback(not_killed)
-        killing.addBoth(lambda _: self._context.pool.discard(connection))
-        killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
-
-
-class _Nobody:
-    """Takes what arrives after its client is gone."""
-
-    def backend_data(self, data: bytes) -> None:
-        """Drop it."""
-
-    def backend_lost(self, reason: str) -> None:
-        """As intended."""
-
-    def backend_full(self) -> None:
-        """Nothing is written."""
-
-    def backend_drained(self) -> None:
-        """Nothing is written."""
-
-
-_NOBODY = _Nobody()

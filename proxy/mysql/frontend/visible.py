@@ -13,7 +13,7 @@ __all__ = ["error_packet", "visible_error"]
 
 _log = Logger()
 
-_ACCESS_DENIED = 1045
+_ACCESS_DENIED = frozenset({1044, 1045, 1698})
 _HOST = re.compile(r"'@'[^']*'")
 
 
@@ -33,12 +33,12 @@ def visible_error(problem: BaseException | None) -> ClientError:
     if isinstance(problem, PoolClosed):
         return shutting_down()
     if isinstance(problem, TargetError):
-        if problem.packet.errno == _ACCESS_DENIED:
+        packet = problem.packet
+        message = packet.message
+        if packet.errno in _ACCESS_DENIED:
             # The address in it is the proxy's own, as the target sees it.
-            return ClientError(
-                _ACCESS_DENIED, problem.packet.sqlstate, _HOST.sub("'@'%'", problem.packet.message, count=1)
-            )
-        return ClientError(problem.packet.errno, problem.packet.sqlstate, problem.packet.message)
+            message = _HOST.sub("'@'%'", message, count=1)
+        return ClientError(packet.errno, packet.sqlstate, message)
     if isinstance(problem, ConnectFailed):
         return connection_lost("the database connection was lost")
     if isinstance(problem, UnfitTarget):

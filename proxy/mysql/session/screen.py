@@ -60,14 +60,14 @@ def dialect_of(character_set_client: str, no_backslash_escapes: bool) -> Dialect
 # that matter only in a SET or after another statement are looked for apart.
 _TRIGGERS = frozenset(
     b"authorization backup binlog call currval diagnostics errors execute flush found_rows get_lock handler "
-    b"last_insert_id lastval lock optimizer_trace prepare previous profile profiles profiling "
-    b"role row_count rowcount "
+    b"last_insert_id lastval lock next nextval optimizer_trace prepare previous profile profiles profiling "
+    b"returning analyze setval role row_count rowcount "
     b"service_get_read_locks service_get_write_locks sql_calc_found_rows temporary "
     b"version_tokens_lock_exclusive "
     b"version_tokens_lock_shared warnings xa".split()
 )
 #: Bytes by which the pieces of a long text must overlap.
-LONGEST_TRIGGER = max(map(len, _TRIGGERS)) + 1
+LONGEST_TRIGGER = 3 * max(map(len, _TRIGGERS)) + 1
 # As numbers, since a byte is found in bytes six times sooner than a bytes object of length 1.
 _AT, _BANG, _SEMICOLON = b"@!;"
 _FIRST = frozenset((b"set", b"use"))
@@ -95,13 +95,17 @@ def _matters(statement: bytes) -> bool:
     return _SEMICOLON in statement and statement.find(b";") + 1 < len(statement.rstrip())
 
 
+def _folded(statement: bytes) -> bytes:
+    return statement if statement.isascii() else statement.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i")
+
+
 def may_leave_state(piece: bytes) -> bool:
     """Whether a piece of a text too long to be read whole has anything in it that a rule could hit.
 
     A trigger that is cut in two by the end of a piece is not seen: callers overlap their pieces by
     LONGEST_TRIGGER bytes.
     """
-    return _matters(piece)
+    return _matters(_folded(piece))
 
 
 # Built-in functions seen in the values of SET. Any other may be a stored one, which can do anything.
@@ -147,6 +151,8 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
         and found == {PinReason.USER_VARIABLE}
         and _only_sets_user_variables(statements),
         xa=xa(e),
+        returns_insert_id=e.has(b"RETURNING") or e.has(b"ANALYZE"),
+        uses_sequence=e.has(b"NEXTVAL") or e.has(b"SETVAL") or e.has(b"NEXT"),
         calls=e.has(b"CALL") or e.has(b"EXECUTE"),
         multiple=e.has(b";") if lexed.ambiguous else len(statements) > 1,
     )
@@ -189,8 +195,7 @@ class Screen:
 
     def verdict(self, statement: bytes, dialect: Dialect) -> Verdict:
         """The effects of a text as it came in COM_QUERY or COM_STMT_PREPARE; never fails."""
-        if not statement.isascii():
-            statement = statement.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i")
+        statement = _folded(statement)
         if dialect is not _OPAQUE and not _matters(statement):
             return PLAIN
         if len(statement) > self.cached_length or self.cached_verdicts < 1:

@@ -43,10 +43,12 @@ class SessionValue:
         "after_reset",
         "characteristics",
         "conditions_seen",
+        "ever_own",
         "gtid_at",
         "insert_id_at",
         "last_insert_id",
         "last_statement",
+        "own_here",
         "pins",
         "reported_insert_id",
         "resets",
@@ -54,6 +56,7 @@ class SessionValue:
         "statements",
         "status",
         "unsettled",
+        "wants_diagnostics",
     )
 
     def __init__(
@@ -81,6 +84,12 @@ class SessionValue:
         self.last_insert_id = 0
         #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
         self.gtid_at: object = None
+        #: FOUND_ROWS and SEQUENCE, as far as what its connection says of them is the session's own.
+        self.own_here = Diagnostics.NONE
+        #: Of those, what the session has ever had.
+        self.ever_own = Diagnostics.NONE
+        #: It was refused diagnostics once: from its next statement on it keeps its connection.
+        self.wants_diagnostics = False
         #: How often the session has started over.
         self.resets = 0
         #: The id an OK packet reported since ``last_insert_id`` was known for sure.
@@ -189,7 +198,8 @@ class SessionValue:
         self.forget_connection()
         self.status = self._initial_status
         self.resets += 1
-        self.conditions_seen = False
+        self.conditions_seen = self.wants_diagnostics = False
+        self.own_here = self.ever_own = Diagnostics.NONE
         self.last_insert_id = self.reported_insert_id = 0
 
     def what_is_lost(self) -> str:

@@ -46,6 +46,8 @@ class Verdict:
     user_variable_sets_only: the one pin is USER_VARIABLE and all of it comes from SET statements.
     xa: OPEN wins over CLOSE where a text has both.
     calls: runs stored code by name (CALL, EXECUTE, EXECUTE IMMEDIATE).
+    returns_insert_id: rows in its answer may come from an INSERT, whose id is then not reported.
+    uses_sequence: asks a sequence for its next value, or sets it.
     multiple: more than one statement; also true of a compound statement that holds statements.
     """
 
@@ -56,6 +58,8 @@ class Verdict:
     xa: Xa = Xa.NONE
     calls: bool = False
     multiple: bool = False
+    returns_insert_id: bool = False
+    uses_sequence: bool = False
 
 
 PLAIN = Verdict()

@@ -20,7 +20,18 @@ class OutOfOrder(MalformedPacket):
 class CommandIntake:
     """``feed`` chunks; ``take`` a command; while ``uploading``, ``upload`` the rest of it."""
 
-    __slots__ = ("_buffer", "_file", "_left", "_limit", "_more", "_size", "_whole", "sequence", "uploading")
+    __slots__ = (
+        "_buffer",
+        "_file",
+        "_left",
+        "_limit",
+        "_more",
+        "_size",
+        "_whole",
+        "sequence",
+        "text",
+        "uploading",
+    )
 
     def __init__(self, max_statement_size: int, whole: int = WHOLE_COMMAND) -> None:
         self._buffer = b""
@@ -33,6 +44,8 @@ class CommandIntake:
         self._size = 0
         #: A command's end has not been handed out yet.
         self.uploading = False
+        #: What ``upload`` handed out last, without the headers of packets that begin in it.
+        self.text = b""
         #: The sequence id with which to answer the last packet seen.
         self.sequence = 1
 
@@ -77,15 +90,18 @@ class CommandIntake:
 
     def upload(self) -> bytes:
         """What has arrived of a long command since; ``uploading`` ends with its last byte."""
-        out = []
+        out: list[bytes] = []
+        text: list[bytes] = []
         while self.uploading and self._buffer:
             if self._left:
                 piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
                 self._left -= len(piece)
                 out.append(piece)
+                text.append(piece)
                 self.uploading = self._left > 0 or self._more
             elif not self._continue(out):
                 break
+        self.text = b"".join(text)
         return b"".join(out)
 
     def _continue(self, out: list[bytes]) -> bool:

@@ -6,7 +6,6 @@ import pytest
 from proxy.mysql.frontend.context import Recent
 from proxy.mysql.frontend.statements import (
     LARGE,
-    may_return_insert_id,
     named,
     remember_collation,
     verdict_of_piece,
@@ -99,38 +98,6 @@ class TestCollationOfSetNames:
         known = Recent()
         remember_collation(packet("SET NAMES utf8mb4"), AFTER, known)
         assert with_known_collation(packet("SET NAMES utf8mb4"), changes, FRESH, known) is changes
-
-
-@pytest.mark.parametrize(
-    ("sql", "may"),
-    [
-        ("INSERT INTO t VALUES (1) RETURNING id", True),
-        ("  replace into t values (1) returning id", True),
-        ("WITH x AS (SELECT 1) SELECT * FROM x", True),
-        ("EXECUTE stmt", True),
-        ("SELECT 'INSERT'", False),
-        ("SHOW TABLES", False),
-        ("INSERTED", False),
-        ("DELETE FROM t RETURNING id", False),
-    ],
-)
-def test_which_statements_with_rows_may_change_the_last_insert_id(sql: str, may: bool) -> None:
-    assert may_return_insert_id(packet(sql)) is may
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "/* a comment */ INSERT INTO t VALUES (1) RETURNING id",
-        "-- a comment\nINSERT INTO t VALUES (1) RETURNING id",
-        "# a comment\nINSERT INTO t VALUES (1) RETURNING id",
-        "/*!50000 INSERT */ INTO t VALUES (1) RETURNING id",
-        "SELECT 1; INSERT INTO t VALUES (1) RETURNING id",
-        "ANALYZE INSERT INTO t VALUES (1)",
-    ],
-)
-def test_an_insert_with_something_before_it_counts_too(sql: str) -> None:
-    assert may_return_insert_id(packet(sql))
 
 
 class TestNames:

@@ -351,3 +351,27 @@ class TestCache:
         screen = Screen()
         screen.verdict(b"SET PASSWORD = 'secret'", DEFAULT)
         assert "secret" not in repr(screen)
+
+
+@pytest.mark.parametrize(
+    ("sql", "may"),
+    [
+        (b"INSERT INTO t VALUES (1) RETURNING id", True),
+        (b"  replace into t values (1) returning id", True),
+        (b"/* a comment */ INSERT INTO t VALUES (1) RETURNING id", True),
+        (b"-- a comment\nINSERT INTO t VALUES (1) RETURNING id", True),
+        (b"/*!50000 INSERT */ INTO t VALUES (1) RETURNING id", True),
+        (b"SELECT 1; INSERT INTO t VALUES (1) RETURNING id", True),
+        (b"ANALYZE INSERT INTO t VALUES (1)", True),
+        (b"SELECT 'INSERT INTO t VALUES (1) RETURNING id'", False),
+        (b"SELECT 1", False),
+    ],
+)
+def test_rows_that_may_come_from_an_insert(sql: bytes, may: bool) -> None:
+    assert Screen().verdict(sql, Dialect.DEFAULT).returns_insert_id is may
+
+
+@pytest.mark.parametrize("sql", [b"SELECT NEXTVAL(s)", b"SELECT NEXT VALUE FOR s", b"SELECT SETVAL(s, 3)"])
+def test_sequences(sql: bytes) -> None:
+    assert Screen().verdict(sql, Dialect.DEFAULT).uses_sequence
+    assert not Screen().verdict(sql, Dialect.DEFAULT).pins

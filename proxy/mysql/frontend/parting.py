@@ -1,0 +1,75 @@
+"""How a session that ends, or starts over, parts from a connection on which it leaves something."""
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..backend.connection import BackendConnection
+from ..backend.own_commands import reset
+from ..session.pins import PinReason
+from ..session.value import SessionValue
+from .context import EndpointContext
+
+__all__ = ["abandon", "recover"]
+
+#: Roles, resource groups and the profiles of statements outlive a reset on some servers.
+_SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE, PinReason.PROFILING})
+
+_log = Logger()
+
+
+def recover(context: EndpointContext, connection: BackendConnection, value: SessionValue) -> None:
+    """Return a connection once it is reset; discard it where a reset is not enough."""
+    connection.take_back()
+    connection.drop_insert_id()
+    connection.settings = value.settings
+    if not _SURVIVES_RESET.isdisjoint(value.pins):
+        context.pool.discard(connection)
+        return
+
+    def is_clean(_: None) -> None:
+        connection.traces_of = None
+        context.pool.give_back(connection)
+
+    resetting = context.limited(reset(connection))
+    resetting.addCallbacks(is_clean, lambda _: context.pool.discard(connection))
+    resetting.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
+
+
+def abandon(context: EndpointContext, connection: BackendConnection) -> None:
+    """End the statement of a client that is gone; what still arrives of its response is dropped."""
+    connection.take_back()
+    connection.lend(_NOBODY)
+    if not context.options.kill_abandoned_statements:
+        context.pool.discard(connection)
+        return
+
+    def not_killed(failure: Failure) -> None:
+        _log.warn(
+            "[dbConnection={number}] the statement of a client that is gone was not killed: {problem}",
+            number=connection.thread_id,
+            problem=failure.value,
+        )
+
+    killing = context.kill(connection)
+    killing.addErrback(not_killed)
+    killing.addBoth(lambda _: context.pool.discard(connection))
+    killing.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
+
+
+class _Nobody:
+    """Takes what arrives after its client is gone."""
+
+    def backend_data(self, data: bytes) -> None:
+        """Drop it."""
+
+    def backend_lost(self, reason: str) -> None:
+        """As intended."""
+
+    def backend_full(self) -> None:
+        """Nothing is written."""
+
+    def backend_drained(self) -> None:
+        """Nothing is written."""
+
+
+_NOBODY = _Nobody()
