@@ -203,3 +203,44 @@ def test_a_fresh_client_has_no_diagnostics(narrow: ProxyDaemon, other: Any) -> N
         allowed(fresh, "SHOW WARNINGS", ())
     with narrow.connect() as fresh:
         assert one(fresh, "SELECT LAST_INSERT_ID()") == 0
+
+
+def test_a_transaction_does_not_show_anothers_found_rows(client: Any, other: Any) -> None:
+    fetch(other, "SELECT seq FROM seq_1_to_30")
+    run(client, "BEGIN")
+    refused(client, "SELECT FOUND_ROWS()")
+    fetch(client, "SELECT seq FROM seq_1_to_7")
+    assert one(client, "SELECT FOUND_ROWS()") == 7
+    run(client, "ROLLBACK")
+
+
+def test_a_sequence_does_not_show_anothers_last_value(client: Any, other: Any) -> None:
+    run(other, "CREATE OR REPLACE SEQUENCE numbers START WITH 1000")
+    assert one(other, "SELECT NEXTVAL(numbers)") == 1000
+    run(client, "BEGIN")
+    refused(client, "SELECT LASTVAL(numbers)")
+    assert one(client, "SELECT NEXTVAL(numbers)") == 1001
+    assert one(client, "SELECT LASTVAL(numbers)") == 1001
+    run(client, "ROLLBACK")
+
+
+def test_a_refusal_comes_once(client: Any, other: Any) -> None:
+    run(client, "INSERT INTO item (owner) VALUES (1), (1)")
+    run(other, "INSERT INTO item (owner) VALUES (2)")
+    refused(client, "SELECT ROW_COUNT()")
+    run(client, "INSERT INTO item (owner) VALUES (1), (1), (1)")
+    assert one(client, "SELECT ROW_COUNT()") == 3
+
+
+def test_profiles_are_nobody_elses(narrow: ProxyDaemon, other: Any) -> None:
+    with narrow.connect() as first:
+        run(first, "SET profiling = 1")
+        fetch(first, "SELECT 'a secret'")
+    assert fetch(other, "SHOW PROFILES") == ()
+
+
+def refused(client: Any, sql: str) -> None:
+    """Only a clear refusal will do."""
+    with pytest.raises(pymysql.MySQLError) as refusal:
+        fetch(client, sql)
+    assert refusal.value.args[0] == GONE

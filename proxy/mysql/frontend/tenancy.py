@@ -174,7 +174,7 @@ class Tenancy:
             return True
         if self._last is None:
             return False
-        if reads & Diagnostics.ROW_COUNT or reads & self._value.ever_own:
+        if reads & (Diagnostics.ROW_COUNT | self._value.ever_own | self._value.own_here):
             return True
         return bool(reads & Diagnostics.CONDITIONS) and self._value.conditions_seen
 
