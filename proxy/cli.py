@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from . import __version__
 from .config import Config, ConfigError, load
 from .credentials import CredentialProblem, CredentialStore, SecretsFile
+from .settings import check_files
 
 __all__ = ["main", "notes"]
 
@@ -58,6 +59,14 @@ def _check_config(file: str) -> int:
         for line in error.lines():
             print(line, file=sys.stderr)
         return 1
+    try:
+        # Root may run this for a daemon that can read less: what cannot be read is a note only.
+        check_files(config)
+    except ValueError as error:
+        print(f"{file}: {error}", file=sys.stderr)
+        return 1
+    except OSError:
+        pass
     print(f"{file}: ok")
     for note in notes(config):
         print(f"{file}: note: {note}")

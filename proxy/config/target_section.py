@@ -54,7 +54,7 @@ class ConnectionPoolConfig:
         choices=("EXCLUDE_VARIABLE_SETS",),
         rds_name="SessionPinningFilters",
         description="Kinds of statements that do not pin. `EXCLUDE_VARIABLE_SETS` is the only one; "
-        "with it a client may meet values that another one has set.",
+        "with it a user variable may be gone at the next statement.",
     )
     init_query: str = option(
         "",

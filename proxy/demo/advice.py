@@ -37,8 +37,8 @@ class PasteLines:
         return self._client("mariadb", username, password, f"--ssl-ca={self.certificate}")
 
     def mysql(self, username: str, password: str) -> str:
-        """A command line for MySQL's client."""
-        return self._client("mysql", username, password, "--ssl-mode=PREFERRED")
+        """A command line for MySQL's client, or for MariaDB's where that has the name."""
+        return self._client("mysql", username, password)
 
     def pymysql(self, username: str, password: str) -> str:
         """A command line that asks for the time through PyMySQL."""
@@ -57,9 +57,9 @@ class PasteLines:
         words += [f"--user={username}", f"--password={password}", f"--database={self.database}"]
         return shlex.join(words)
 
-    def _client(self, program: str, username: str, password: str, option: str) -> str:
+    def _client(self, program: str, username: str, password: str, *options: str) -> str:
         words = [program, f"--host={LOOPBACK}", f"--port={self.port}", f"--user={username}"]
-        words += [f"--password={password}", option]
+        words += [f"--password={password}", *options]
         return shlex.join([*words, self.database] if self.database else words)
 
 

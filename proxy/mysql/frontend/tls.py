@@ -16,7 +16,7 @@ class ServerTls:
     """Holds the present certificate; connections made before a reload keep theirs."""
 
     def __init__(self, certificate: Path, private_key: Path) -> None:
-        """Read both files; raises ValueError, naming the file."""
+        """Read both files; raises ValueError or OSError, naming the file."""
         self._certificate = certificate
         self._private_key = private_key
         self.factory: Any = self._load()
@@ -48,7 +48,5 @@ def _load_key(pem: bytes) -> Any:
 def _read(path: Path, load: Callable[[bytes], Any], wanted: str) -> Any:
     try:
         return load(path.read_bytes())
-    except OSError as problem:
-        raise ValueError(f"{path}: {problem.strerror}") from None
     except (ValueError, TypeError):
         raise ValueError(f"{path}: not {wanted}") from None
