@@ -10,12 +10,13 @@ import pymysql
 import pytest
 
 from proxy.demo.child import LOOPBACK
+from proxy.demo.private_server import PrivateMariaDB
 
 from .certificates import KeyFiles
-from .clients import CommandClient, fetch, mariadb, one, run, server_version
+from .clients import CommandClient, mariadb, one, run, server_version
 from .conftest import StartProxy
 from .daemon import ProxyDaemon
-from .databases import Target
+from .databases import Target, prepare
 from .polling import eventually
 
 DENIED = "Access denied for user '{}'@'%' (using password: {})"
@@ -260,11 +261,23 @@ def test_a_configured_version(start_proxy: StartProxy, target: Target) -> None:
         assert server_version(client) == "8.0.36-of-the-test"
 
 
-def test_the_database_learns_who_is_behind(proxy: ProxyDaemon, target: Target) -> None:
-    with proxy.connect() as client:
-        number = one(client, "SELECT CONNECTION_ID()")
-        assert fetch(client, "SELECT 1") == ((1,),)
-        assert target.has_thread(number)
+def test_the_database_learns_who_is_behind(
+    start_proxy: StartProxy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = PrivateMariaDB(tmp_path_factory.mktemp("attributes"), options=["--performance-schema=ON"])
+    with server:
+        target = prepare(server, server.folder)
+        with start_proxy(target).connect(program_name="billing") as client:
+            thread = one(client, "SELECT CONNECTION_ID()")
+            told = dict(
+                server.execute(
+                    "SELECT ATTR_NAME, ATTR_VALUE FROM performance_schema.session_connect_attrs"
+                    f" WHERE PROCESSLIST_ID = {thread}"
+                )
+            )
+        assert told["program_name"] == "billing"
+        assert told["_client_name"] == "rds-proxy"
+        assert told["proxy_name"] == "rds-proxy"
 
 
 def test_a_client_without_a_database_and_with_another_collation(proxy: ProxyDaemon) -> None:
