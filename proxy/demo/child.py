@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["LOOPBACK", "die_with_parent", "end_session", "free_port", "is_port_free"]
+__all__ = ["LOOPBACK", "die_with_parent", "end_session", "free_port", "is_port_free", "start_logged"]
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
@@ -39,6 +40,23 @@ def die_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return ask_kernel
+
+
+def start_logged(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+    """Start a program in the folder of `log`, to which all its output is added; it dies with its parent.
+
+    A session of its own keeps the terminal's Ctrl-C away: the parent decides on the order of things.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
+        )
 
 
 def end_session(process: subprocess.Popen[bytes]) -> None:

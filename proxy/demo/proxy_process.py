@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from .child import LOOPBACK, die_with_parent
+from .child import LOOPBACK, start_logged
 
 __all__ = ["ProxyError", "ProxyProcess", "proxy_command"]
 
@@ -49,17 +49,7 @@ class ProxyProcess:
 
         Raises ProxyError, or whatever `check` raises, which is called again and again meanwhile.
         """
-        with self.log.open("ab") as output:
-            # A session of its own keeps the terminal's Ctrl-C away: the demo decides on the order of things.
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.log.parent,
-                start_new_session=True,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-            )
+        self._process = start_logged(self._command, self.log)
         deadline = time.monotonic() + START_LIMIT
         while not _greets(self._port):
             if self._process.poll() is not None:

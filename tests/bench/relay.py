@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from proxy.demo.child import LOOPBACK, die_with_parent
+from proxy.demo.child import LOOPBACK, start_logged
 
 __all__ = ["Relay", "RelayError"]
 
@@ -41,16 +41,7 @@ class Relay:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._log.parent,
-                start_new_session=True,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-            )
+        self._process = start_logged(self._command, self._log)
         try:
             self._wait_for_greeting(self._process)
         except BaseException:

@@ -99,6 +99,13 @@ def proxy(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _stop_all([daemon])
 
 
+@pytest.fixture
+def direct(target: Target, proxy: ProxyDaemon) -> Iterator[Any]:
+    """A client like those of the proxy at the database itself."""
+    with proxy.connect(port=target.port) as connection:
+        yield connection
+
+
 @pytest.fixture(scope="module")
 def narrow(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
     """A proxy with one database connection for all, which the tests of one module share."""

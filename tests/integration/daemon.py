@@ -15,7 +15,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from proxy.demo.child import LOOPBACK, die_with_parent
+from proxy.demo.child import LOOPBACK, start_logged
 from proxy.demo.proxy_process import proxy_command
 
 from .polling import POLL_INTERVAL, eventually
@@ -79,16 +79,7 @@ class ProxyDaemon:
     def start(self) -> "ProxyDaemon":
         """Start it and return when it greets clients; AssertionError with its log when it does not."""
         self.write_config()
-        with self.log_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                proxy_command(self.config),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.folder,
-                start_new_session=True,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-            )
+        self._process = start_logged(proxy_command(self.config), self.log_file)
         deadline = time.monotonic() + START_LIMIT
         while not self._greets():
             assert self._process.poll() is None, f"the proxy ended at once:\n{self.log_tail()}"

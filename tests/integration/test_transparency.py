@@ -38,13 +38,6 @@ def client(proxy: ProxyDaemon) -> Iterator[Any]:
         yield connection
 
 
-@pytest.fixture
-def direct(target: Target, proxy: ProxyDaemon) -> Iterator[Any]:
-    """The same user at the database itself."""
-    with proxy.connect(port=target.port) as connection:
-        yield connection
-
-
 @pytest.mark.parametrize("sql", REFUSED)
 def test_errors_come_unchanged(direct: Any, client: Any, sql: str) -> None:
     expected = seen(direct, sql)

@@ -61,13 +61,6 @@ def client(proxy: ProxyDaemon) -> Iterator[Any]:
         yield connection
 
 
-@pytest.fixture
-def direct(target: Target, proxy: ProxyDaemon) -> Iterator[Any]:
-    """The same user at the database itself."""
-    with proxy.connect(port=target.port) as connection:
-        yield connection
-
-
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_a_value_of_every_type_and_null(direct: Any, client: Any, kind: str) -> None:
     for connection in (direct, client):

@@ -11,19 +11,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ...errors import ClientError, malformed, packet_too_large, too_many_clients
+from ...errors import ClientError, too_many_clients
 from ..exchange import Exchange
 from ..prompt_write import write_now
 from ..wire.capabilities import Capability
 from ..wire.datatypes import MalformedPacket
-from ..wire.framing import PacketTooLarge, frame
+from ..wire.framing import frame
 from ..wire.results import EOF, OkPacket
 from ..wire.status import Status
 from .command_phase import CommandPhase
 from .connection_phase import ClientGone, LoggedIn, change_user, log_in
 from .context import EndpointContext
 from .registry import ClientRegistry
-from .visible import error_packet, visible_error
+from .visible import client_mistake, error_packet, visible_error
 
 __all__ = ["MAX_LOGIN_PACKET", "ClientConnection"]
 
@@ -151,10 +151,8 @@ class ClientConnection(Protocol):
         problem = failure.value
         if isinstance(problem, (ClientGone, CancelledError)):
             return
-        if isinstance(problem, PacketTooLarge):
-            shown = packet_too_large()
-        elif isinstance(problem, MalformedPacket):
-            shown = malformed(str(problem))
+        if isinstance(problem, MalformedPacket):
+            shown = client_mistake(problem)
         else:
             shown = visible_error(problem)
         self.log.info(

@@ -22,10 +22,8 @@ from ...errors import (
     ClientError,
     connection_lost,
     malformed,
-    packet_too_large,
     refused_command,
     unknown_command,
-    wrong_sequence,
 )
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
@@ -35,8 +33,8 @@ from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
 from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
-from ..wire.framing import HEADER, PacketTooLarge
-from ..wire.intake import CommandIntake, OutOfOrder
+from ..wire.framing import HEADER
+from ..wire.intake import CommandIntake
 from ..wire.results import farewell_text
 from ..wire.scanner import ResponseScanner
 from .channel import ClientChannel
@@ -45,6 +43,7 @@ from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
 from .screening import Screening
 from .tenancy import Tenancy
+from .visible import client_mistake
 
 __all__ = ["CommandPhase"]
 
@@ -170,18 +169,12 @@ class CommandPhase:
 
     def _broken(self, problem: MalformedPacket) -> None:
         """The client does not follow the protocol: tell it, and let go."""
-        if isinstance(problem, OutOfOrder):
-            error = wrong_sequence()
-        elif isinstance(problem, PacketTooLarge):
-            error = packet_too_large()
-        else:
-            error = malformed(str(problem))
         self.log.info(
             "[clientConnection={client}] the client broke the protocol: {problem}",
             client=self.channel.number,
             problem=problem,
         )
-        self.channel.send_error(error, self._intake.sequence)
+        self.channel.send_error(client_mistake(problem), self._intake.sequence)
         self.channel.close()
 
     def drained(self) -> None:

@@ -4,12 +4,25 @@ import re
 
 from twisted.logger import Logger
 
-from ...errors import ClientError, borrow_timeout, connection_lost, internal_error, queue_full, shutting_down
+from ...errors import (
+    ClientError,
+    borrow_timeout,
+    connection_lost,
+    internal_error,
+    malformed,
+    packet_too_large,
+    queue_full,
+    shutting_down,
+    wrong_sequence,
+)
 from ...pool.errors import BorrowTimeout, PoolClosed, QueueFull
 from ..backend.errors import ConnectFailed, TargetError, UnfitTarget
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import PacketTooLarge
+from ..wire.intake import OutOfOrder
 from ..wire.results import ErrorPacket
 
-__all__ = ["error_packet", "visible_error"]
+__all__ = ["client_mistake", "error_packet", "visible_error"]
 
 _log = Logger()
 
@@ -20,6 +33,15 @@ _HOST = re.compile(r"'@'[^']*'")
 def error_packet(error: ClientError) -> bytes:
     """The ERR packet's payload."""
     return ErrorPacket(error.errno, error.sqlstate, error.message).encode()
+
+
+def client_mistake(problem: MalformedPacket) -> ClientError:
+    """What a client that does not follow the protocol is told."""
+    if isinstance(problem, OutOfOrder):
+        return wrong_sequence()
+    if isinstance(problem, PacketTooLarge):
+        return packet_too_large()
+    return malformed(str(problem))
 
 
 def visible_error(problem: BaseException | None) -> ClientError:
