@@ -3,18 +3,22 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := .cache/mariadb-plugins
+# Another folder for the tests' MySQL, such as one that outlives the checkout, is named by the environment.
+MYSQL := $(or $(RDS_PROXY_TEST_MYSQL),.cache/mysql)
 PYTHON ?= $(shell sh -c 'command -v python3.11 || command -v python3')
 MANIFEST := pyproject.toml setup.cfg
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 # Flags for pytest, as in `make test ARGS="-k pins"`.
 ARGS ?=
+# The databases of `make test-containers`.
+IMAGES ?= mysql:8.0,mysql:8.4,mariadb:10.6,mariadb:11.4
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/demo.stamp ## start the demo: a database with sample data, and the proxy before it
@@ -23,7 +27,12 @@ run: $(VENV)/demo.stamp ## start the demo: a database with sample data, and the 
 .PHONY: test
 test: $(VENV)/dev.stamp ## run all tests, those with a real database too
 	@$(BIN)/python -m proxy.demo.install --with-plugins $(PLUGINS)
+	@$(BIN)/python -m tests.mysql_server $(MYSQL)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-containers
+test-containers: $(VENV)/containers.stamp ## run tests/containers against images of MySQL and MariaDB; needs Docker
+	@RDS_PROXY_TEST_CONTAINERS=$(IMAGES) $(BIN)/python -m pytest tests/containers $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## check style, format and types
@@ -61,6 +70,11 @@ $(VENV)/dev.stamp: $(VENV)/made.stamp $(MANIFEST)
 	@echo "Installing rds-proxy and the development packages into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/containers.stamp: $(VENV)/dev.stamp $(MANIFEST)
+	@echo "Installing testcontainers into $(VENV) ..."
+	@$(PIP) --editable '.[containers]'
+	@touch $@
 
 $(VENV)/made.stamp:
 	@sh .ci/make-venv "$(PYTHON)" $(VENV)

@@ -13,14 +13,22 @@ __all__ = [
     "connection_lost",
     "diagnostics_gone",
     "internal_error",
+    "interrupted",
     "malformed",
+    "not_owner",
     "packet_too_large",
+    "proxy_header_refused",
     "queue_full",
+    "rate_limit_exceeded",
     "refused_command",
     "shutting_down",
     "tls_required",
     "too_many_clients",
+    "too_many_from_address",
+    "too_many_of_user",
+    "too_many_statements",
     "unknown_command",
+    "unknown_thread",
     "wrong_sequence",
 ]
 
@@ -56,6 +64,42 @@ def queue_full() -> ClientError:
 def too_many_clients(limit: int) -> ClientError:
     """max_client_connections is reached."""
     return ClientError(1040, "HY000", f"Number simultaneous connections exceeded ({limit})")
+
+
+def too_many_from_address(address: str, limit: int) -> ClientError:
+    """max_client_connections_per_address is reached."""
+    return ClientError(
+        1040, "HY000", f"rds-proxy: Number simultaneous connections from {address} exceeded ({limit})"
+    )
+
+
+def too_many_of_user(username: str) -> ClientError:
+    """max_client_connections_per_user is reached; MySQL's ER_TOO_MANY_USER_CONNECTIONS."""
+    return ClientError(
+        1203,
+        "42000",
+        f"User {username[:64]} already has more than 'max_client_connections_per_user' active connections",
+    )
+
+
+def rate_limit_exceeded(limit: int) -> ClientError:
+    """client_connection_rate_limit is exceeded."""
+    return ClientError(1040, "HY000", f"Connections rate limit exceeded ({limit})")
+
+
+def too_many_statements(limit: int) -> ClientError:
+    """max_prepared_statements_per_client is reached; MySQL's ER_MAX_PREPARED_STMT_COUNT_REACHED."""
+    return ClientError(
+        1461,
+        "42000",
+        "Can't create more than max_prepared_stmt_count statements"
+        f" (current value: {limit}; rds-proxy: max_prepared_statements_per_client)",
+    )
+
+
+def proxy_header_refused(problem: str) -> ClientError:
+    """A PROXY header from an address that is not listed, or a malformed one; ER_HOST_NOT_PRIVILEGED."""
+    return ClientError(1130, "HY000", f"rds-proxy: {problem}")
 
 
 def tls_required() -> ClientError:
@@ -106,6 +150,21 @@ def unknown_command() -> ClientError:
 def refused_command(why: str) -> ClientError:
     """A command with no place behind a proxy."""
     return ClientError(1235, "42000", why)
+
+
+def unknown_thread(number: int) -> ClientError:
+    """KILL of a connection id that no client has."""
+    return ClientError(1094, "HY000", f"Unknown thread id: {number}")
+
+
+def not_owner(number: int) -> ClientError:
+    """KILL of another user's connection without the right to do so."""
+    return ClientError(1095, "HY000", f"You are not owner of thread {number}")
+
+
+def interrupted() -> ClientError:
+    """KILL has ended the statement before it reached the database, or the sender has killed itself."""
+    return ClientError(1317, "70100", "Query execution was interrupted")
 
 
 def shutting_down() -> ClientError:

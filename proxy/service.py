@@ -5,7 +5,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -14,6 +13,7 @@ from twisted.python.failure import Failure
 from .config import Config, ConfigError, changed_options, load
 from .credentials.secrets_file import SecretsFile
 from .credentials.store import CredentialStore
+from .listeners import Listeners
 from .logs import LogLevels
 from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import BackendConnector
@@ -30,17 +30,11 @@ from .targets.monitor import TargetMonitor
 
 __all__ = ["ProxyService"]
 
-#: Connections the kernel holds for the proxy before it accepts them.
-LISTEN_BACKLOG = 1024
-
 #: Seconds after which debug_logging switches itself off, as RDS's enhanced logging does.
 DEBUG_LOGGING_LIFE = 86_400.0
 
 #: Seconds the pool has to close its connections at the end.
 POOL_STOP_TIMEOUT = 3.0
-
-#: The first client's connection id; far above a database's own, so that a KILL never hits the wrong one.
-FIRST_CLIENT_NUMBER = 1 << 31
 
 
 class _ClientFactory(ServerFactory):
@@ -48,12 +42,10 @@ class _ClientFactory(ServerFactory):
 
     def __init__(self, service: "ProxyService") -> None:
         self._service = service
-        self._next = FIRST_CLIENT_NUMBER
 
     def buildProtocol(self, _addr: Any) -> ClientConnection:
-        number = self._next
-        self._next = number + 1 if number < 0xFFFFFFFF else FIRST_CLIENT_NUMBER
-        return ClientConnection(self._service.context, self._service.registry, number)
+        registry = self._service.registry
+        return ClientConnection(self._service.context, registry, registry.next_number())
 
 
 class ProxyService(Service):
@@ -68,7 +60,6 @@ class ProxyService(Service):
         self._started_with = config
         self._path = path
         self._reactor = reactor
-        self._port: Any = None
         self._debug_timer: Any = None
         self._answer: ProbeResult | None = None
         self._fresh_status: int | None = None
@@ -88,7 +79,7 @@ class ProxyService(Service):
         )
         self.context = EndpointContext(
             pool=self.pool,
-            screen=Screen(),
+            screen=Screen(config.proxy.statement_cache_entries),
             clock=reactor,
             options=client_options(config),
             facts=lambda: server_facts(self._answer, self._fresh_status),
@@ -96,30 +87,31 @@ class ProxyService(Service):
             credential=self._store.lookup,
             limited=self._connector.limited,
             kill=self._connector.kill,
+            kill_statement=self._connector.kill_statement,
+            may_kill=self._connector.may_kill,
             tls=server_tls(config),
             rsa_key=RsaKeyPair.generate(),
         )
         self.registry = ClientRegistry(self.context)
+        self.context.find_client = self.registry.find
         self._sweeping = LoopingCall(self.registry.sweep)
         self._sweeping.clock = reactor
+        self._listeners = Listeners(config.proxy, _ClientFactory(self), reactor)
 
     # Start
 
     def privilegedStartService(self) -> None:
-        """Bind while that may still need privileges; a taken port ends twistd with its message."""
+        """Bind while that may still need privileges; a taken port or path ends twistd with its message."""
         self._install_reload_signal()
-        options = self.config.proxy
         try:
-            self._port = self._reactor.listenTCP(
-                options.port, _ClientFactory(self), backlog=LISTEN_BACKLOG, interface=options.bind_address
-            )
-        except CannotListenError as problem:
+            self._listeners.start()
+        except (OSError, ValueError) as problem:
             raise SystemExit(f"rds-proxy: {problem}") from None
 
     def startService(self) -> None:
         """Load the secrets, then begin to watch the target; clients are greeted after its first probe."""
         super().startService()  # type: ignore[no-untyped-call]
-        if self._port is None:
+        if not self._listeners:
             self.privilegedStartService()
         self._watch_debug_logging()
         self.pool.start()
@@ -127,13 +119,10 @@ class ProxyService(Service):
             lambda failure: self.log.failure("idle clients are no longer closed", failure)
         )
         self._refresh_secrets().addCallback(lambda _: self._monitor.start())
-        host = self._port.getHost()
-        self.log.info(
-            "rds-proxy listens on {host}:{port} for {target}",
-            host=host.host,
-            port=host.port,
-            target=self._connector.target.name,
-        )
+        for name in self._listeners.names():
+            self.log.info(
+                "rds-proxy listens on {name} for {target}", name=name, target=self._connector.target.name
+            )
 
     def _refresh_secrets(self) -> defer.Deferred[None]:
         def loaded(problems: list[Any]) -> None:
@@ -198,6 +187,8 @@ class ProxyService(Service):
         before, self.config = self.config, new
         self.context.tls = tls
         self.context.options = client_options(new)
+        if before.proxy.statement_cache_entries != new.proxy.statement_cache_entries:
+            self.context.screen = Screen(new.proxy.statement_cache_entries)
         self.pool.resize(pool_limits(new, self._answer))
         self._monitor.set_interval(new.target_group.targets[0].probe_interval)
         if (before.log, before.proxy.debug_logging) != (new.log, new.proxy.debug_logging):
@@ -248,8 +239,7 @@ class ProxyService(Service):
         self.log.info(
             "draining {count} clients, for up to {timeout} s", count=len(self.registry), timeout=timeout
         )
-        if self._port is not None:
-            yield defer.maybeDeferred(self._port.stopListening)
+        yield self._listeners.stop()
         # Who waits for a connection is told now: none will be lent any more.
         stopped = self.pool.stop()
         for client in self.registry:

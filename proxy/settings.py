@@ -1,5 +1,6 @@
 """From configuration options to what the parts take."""
 
+import os
 from pathlib import Path
 
 import attrs
@@ -12,6 +13,7 @@ from .mysql.backend.tls import TargetTls, TlsMode
 from .mysql.frontend.context import ClientOptions, ServerFacts
 from .mysql.frontend.tls import ServerTls
 from .mysql.wire.status import Status
+from .networks import Networks
 from .pool.limits import PoolLimits
 from .targets.health import HealthReason
 
@@ -31,6 +33,9 @@ __all__ = [
 #: Of the target's max_connections, left to the proxy's monitor, its KILLs and the operator.
 RESERVED_CONNECTIONS = 3
 
+#: The kernel's limit on the path of a Unix socket, in bytes.
+MAX_SOCKET_PATH = 107
+
 #: What clients are greeted with while the target has never answered and server_version is not set.
 UNKNOWN_VERSION = "8.0.0-rds-proxy"
 
@@ -38,6 +43,7 @@ UNKNOWN_VERSION = "8.0.0-rds-proxy"
 def client_options(config: Config) -> ClientOptions:
     """The options client connections read."""
     proxy = config.proxy
+    memory = proxy.session_memory_limit
     names = {field.name for field in attrs.fields(ClientOptions)}
     same = {name: getattr(proxy, name) for name in names if hasattr(proxy, name)}
     filters = config.target_group.connection_pool_config.session_pinning_filters
@@ -45,6 +51,10 @@ def client_options(config: Config) -> ClientOptions:
         **same,
         exclude_variable_sets="EXCLUDE_VARIABLE_SETS" in filters,
         default_auth_type=proxy.default_client_password_auth_type,
+        client_buffer_size=memory // 16,
+        whole_command_size=memory // 4,
+        closing_packet_size=memory // 4,
+        balancers=Networks.parse(proxy.proxy_protocol_networks),
     )
 
 
@@ -65,6 +75,7 @@ def pool_limits(config: Config, answer: ProbeResult | None) -> PoolLimits:
         max_life=options.max_connection_life,
         life_jitter=options.max_connection_life_jitter,
         borrow_timeout=options.connection_borrow_timeout,
+        max_queue_length=options.connection_borrow_queue_length,
         connect_timeout=config.target_group.targets[0].connect_timeout,
     )
 
@@ -87,7 +98,7 @@ def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> Server
     if answer is None:
         return ServerFacts(UNKNOWN_VERSION, False, int(Status.AUTOCOMMIT), {})
     status = answer.fresh_status if fresh_status is None else fresh_status
-    return ServerFacts(answer.version, answer.is_mariadb, status, answer.collations)
+    return ServerFacts(answer.version, answer.is_mariadb, status, answer.collations, answer.capabilities)
 
 
 def server_tls(config: Config) -> ServerTls | None:
@@ -102,6 +113,9 @@ def check_files(config: Config) -> None:
     """Load what the configuration names, as the start does. ValueError, OSError."""
     server_tls(config)
     target(config)
+    path = os.fsencode(config.proxy.socket)
+    if len(path) > MAX_SOCKET_PATH:
+        raise ValueError(f"proxy.socket: {len(path)} bytes long, at most {MAX_SOCKET_PATH} are possible")
 
 
 def health_reason(problem: BaseException) -> HealthReason:

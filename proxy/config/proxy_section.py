@@ -3,39 +3,22 @@
 Where RDS has a setting its name, default and range are taken over.
 """
 
-import ipaddress
 import re
 
 import attrs
 
+from .limit_options import LimitOptions
+from .listener_options import ListenerOptions
 from .options import option, tables
 
 __all__ = ["CLIENT_PASSWORD_AUTH_TYPES", "LogConfig", "ProxyConfig", "UserAuthConfig"]
 
-KIBIBYTE = 1024
-MEBIBYTE = 1024 * KIBIBYTE
-GIBIBYTE = 1024 * MEBIBYTE
 DAY = 86_400.0
 
 #: RDS's names of the ways in which a client proves its password; empty leaves the choice open.
 CLIENT_PASSWORD_AUTH_TYPES = ("", "MYSQL_NATIVE_PASSWORD", "MYSQL_CACHING_SHA2_PASSWORD")
 
-_NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*")
 _PRINTABLE = re.compile(r"[ -~]*")
-
-
-def _check_name(value: str) -> str | None:
-    if _NAME.fullmatch(value):
-        return None
-    return "must start with a letter and hold only letters, digits and single hyphens between them"
-
-
-def _check_address(value: str) -> str | None:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return "must be an IPv4 or IPv6 address"
-    return None
 
 
 def _check_printable(value: str) -> str | None:
@@ -100,32 +83,9 @@ class UserAuthConfig:
 
 
 @attrs.frozen(kw_only=True)
-class ProxyConfig:
-    """`[proxy]`."""
+class _ServiceOptions(ListenerOptions):
+    """How clients are served."""
 
-    name: str = option(
-        "rds-proxy",
-        max_length=63,
-        check=_check_name,
-        check_text="letters, digits and single hyphens, a letter first",
-        reloadable=False,
-        rds_name="DBProxyName",
-        description="The proxy's name in logs and metrics.",
-    )
-    bind_address: str = option(
-        "127.0.0.1",
-        check=_check_address,
-        check_text="IPv4 or IPv6 address",
-        reloadable=False,
-        description="Address clients connect to. `0.0.0.0` or `::` listens on every interface.",
-    )
-    port: int = option(
-        3306,
-        minimum=0,
-        maximum=65_535,
-        reloadable=False,
-        description="TCP port clients connect to. 0 takes any free port.",
-    )
     server_version: str = option(
         "",
         max_length=60,
@@ -179,19 +139,6 @@ class ProxyConfig:
         description="How clients prove their password. Empty goes by the target: "
         "`MYSQL_CACHING_SHA2_PASSWORD` for MySQL, `MYSQL_NATIVE_PASSWORD` for MariaDB.",
     )
-    max_client_connections: int = option(
-        10_000,
-        minimum=1,
-        maximum=1_000_000,
-        description="Most client connections at a time; further ones are refused.",
-    )
-    handshake_timeout: float = option(
-        10.0,
-        unit="s",
-        minimum=0.1,
-        maximum=300,
-        description="A client that has not logged in after this long is disconnected.",
-    )
     drain_timeout: float = option(
         30.0,
         unit="s",
@@ -203,21 +150,6 @@ class ProxyConfig:
         True,
         description="Stop a statement on the database when its client disconnects while it runs.",
     )
-    max_statement_size: int = option(
-        64 * MEBIBYTE,
-        unit="bytes",
-        minimum=KIBIBYTE,
-        maximum=GIBIBYTE,
-        description="Longest statement a client may send; a longer one is refused.",
-    )
-    client_buffer_size: int = option(
-        64 * KIBIBYTE,
-        unit="bytes",
-        minimum=KIBIBYTE,
-        maximum=16 * MEBIBYTE,
-        description="Bytes a client may send ahead while its statement runs. "
-        "Beyond them the proxy stops reading from it until the statement ends.",
-    )
     diagnostics_hold_timeout: float = option(
         0.25,
         unit="s",
@@ -226,6 +158,12 @@ class ProxyConfig:
         description="How long a session keeps its database connection after a statement whose diagnostics "
         "(such as warnings) the next statement may ask for.",
     )
+
+
+@attrs.frozen(kw_only=True)
+class ProxyConfig(LimitOptions, _ServiceOptions):
+    """`[proxy]`: a file lists where clients connect, how they are served, what they may take."""
+
     auth: tuple[UserAuthConfig, ...] = tables(
         UserAuthConfig,
         "The users clients may log in as, one secret each.",

@@ -49,6 +49,13 @@ class ConnectionPoolConfig:
         rds_name="ConnectionBorrowTimeout",
         description="How long a client waits for a database connection before it gets error 9501.",
     )
+    connection_borrow_queue_length: int = option(
+        10_000,
+        unit="clients",
+        minimum=1,
+        maximum=1_000_000,
+        description="Most clients that wait for a database connection at a time; further ones are refused.",
+    )
     session_pinning_filters: tuple[str, ...] = option(
         (),
         choices=("EXCLUDE_VARIABLE_SETS",),

@@ -20,7 +20,9 @@ class Exchange:
         """``cancel`` is called when somebody stops waiting."""
         self._reader = PacketReader(limit)
         self._cancel = cancel
-        self._payloads: list[bytes] = []
+        self._payloads: list[tuple[int, bytes]] = []
+        #: Sequence id of the payload handed out last.
+        self._sequence = 0
         self._waiting: Deferred[bytes] | None = None
         self._failure: BaseException | None = None
         #: Whether an answer is awaited; a packet at another time is the other side's mistake.
@@ -29,7 +31,7 @@ class Exchange:
     @property
     def reply_sequence(self) -> int:
         """The sequence id with which to answer the packet read last."""
-        return (self._reader.sequence + 1) & 0xFF
+        return (self._sequence + 1) & 0xFF
 
     def feed(self, data: bytes) -> bool:
         """Take a chunk; False if nobody asked for what it holds. Raises PacketTooLarge."""
@@ -39,9 +41,10 @@ class Exchange:
         while (payload := next(self._reader.payloads(), None)) is not None:
             waiting, self._waiting = self._waiting, None
             if waiting is not None:
+                self._sequence = self._reader.sequence
                 waiting.callback(payload)
             elif len(self._payloads) < MAX_UNREAD:
-                self._payloads.append(payload)
+                self._payloads.append((self._reader.sequence, payload))
             else:
                 return False
         return True
@@ -49,7 +52,8 @@ class Exchange:
     def next(self) -> Deferred[bytes]:
         """The next payload."""
         if self._payloads:
-            return succeed(self._payloads.pop(0))
+            self._sequence, payload = self._payloads.pop(0)
+            return succeed(payload)
         if self._failure is not None:
             return fail(self._failure)
         self._waiting = Deferred(self._stopped_waiting)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: run the benchmark, print the ratios, write docs/performance.md."""
+"""`python -m tests.bench`: run the benchmark, print what it found, write docs/performance.md."""
 
 import argparse
 import sys
@@ -11,9 +11,10 @@ from proxy.demo.private_server import DatabaseError
 from proxy.demo.proxy_process import ProxyError
 from proxy.demo.stopping import StopRequest, StopRequestedError
 
-from . import database, relays
+from . import database, memory, relays
 from .cases import CAPPED_CONNECTIONS, CASES, Case, Way
 from .machine import Machine, describe
+from .memory import MEMORY, MemoryResults
 from .packets import WrongResponse
 from .relay import RelayError
 from .report import absolute_lines, document, table
@@ -33,23 +34,47 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     pace = QUICK if options.quick else FULL
     pace = Pace(options.rounds or pace.rounds, options.seconds or pace.seconds, pace.warm_up)
-    cases = [case for case in CASES if not options.only or case.name in options.only]
     with StopRequest() as stop:
         try:
-            results, machine = _run(cases, pace, options.legacy_eof, stop)
+            _measure(options, pace, stop)
         except StopRequestedError:
             print("Interrupted; everything is stopped.", flush=True)
             return INTERRUPTED
         except (DatabaseError, ProxyError, RelayError, WrongResponse, OSError) as error:
             print(f"The benchmark failed: {error}", file=sys.stderr)
             return 1
-    print(table(results), flush=True)
-    if options.absolute:
-        print(absolute_lines(results), flush=True)
-    if not (options.no_write or options.quick or options.only):
-        DOCUMENT.write_text(document(results, machine, pace, options.legacy_eof), encoding="utf-8")
-        print(f"Written: {DOCUMENT.relative_to(DOCUMENT.parents[1])}", flush=True)
     return 0
+
+
+def _measure(options: argparse.Namespace, pace: Pace, stop: StopRequest) -> None:
+    """Run what was asked for, print it, and write it unless there is a reason not to."""
+    wanted = options.only or [MEMORY, *(case.name for case in CASES)]
+    cases = [case for case in CASES if case.name in wanted]
+    writes = not (options.no_write or options.quick)
+    text = DOCUMENT.read_text(encoding="utf-8")
+    if cases:
+        results, machine = _run(cases, pace, options.legacy_eof, stop)
+        print(table(results), flush=True)
+        if options.absolute:
+            print(absolute_lines(results), flush=True)
+        text = memory.kept(text, document(results, machine, pace, options.legacy_eof))
+    if MEMORY in wanted:
+        found = _run_memory(options.quick, stop)
+        print(memory.table(found), flush=True)
+        text = memory.replaced(text, memory.section(found))
+    if writes and (not options.only or wanted == [MEMORY]):
+        DOCUMENT.write_text(text, encoding="utf-8")
+        print(f"Written: {DOCUMENT.relative_to(DOCUMENT.parents[1])}", flush=True)
+
+
+def _run_memory(quick: bool, stop: StopRequest) -> MemoryResults:
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rds-proxy-bench-")))
+        _say("memory: starting the database")
+        server = running.enter_context(database.server(folder / "database"))
+        account = database.fill(server, legacy_eof=False)
+        expected = database.expect((server.host, server.port), account)
+        return memory.measure(server, account, expected, folder, stop.check, _say, quick=quick)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-write", action="store_true", help="do not write docs/performance.md")
     parser.add_argument("--absolute", action="store_true", help="also print the numbers behind the ratios")
     parser.add_argument(
-        "--only", nargs="+", choices=[case.name for case in CASES], help="only these cases; writes nothing"
+        "--only",
+        nargs="+",
+        choices=[*(case.name for case in CASES), MEMORY],
+        help=f"only these cases; writes nothing, but for `{MEMORY}` alone its section",
     )
     parser.add_argument("--rounds", type=int, help=f"number of rounds (default {FULL.rounds})")
     parser.add_argument("--seconds", type=float, help=f"length of a measurement (default {FULL.seconds})")

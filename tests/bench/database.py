@@ -12,12 +12,15 @@ from proxy.demo.private_server import PrivateMariaDB
 
 from .packets import Account, WrongResponse, converse, log_in, query, read_response, rows
 
-__all__ = ["Address", "Expected", "LargeResult", "connect", "expect", "fill", "server"]
+__all__ = ["SINK", "Address", "Expected", "LargeResult", "connect", "expect", "fill", "server"]
 
 Address = tuple[str, int]
 
 SCHEMA = "bench"
 USERNAME = "bench"
+SINK = "sink"
+"""A table for lines of a file."""
+MAX_ALLOWED_PACKET = 128 * 1024 * 1024
 MAX_CONNECTIONS = 1000
 ROWS = 50_000
 BODY_LENGTH = 80
@@ -34,6 +37,7 @@ CREATE TABLE {SCHEMA}.points (id INT UNSIGNED NOT NULL PRIMARY KEY, body VARCHAR
 INSERT INTO {SCHEMA}.points
   WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {ROWS})
   SELECT n, RPAD(CONCAT('row ', n, ' '), {BODY_LENGTH}, '.') FROM numbers;
+CREATE TABLE {SCHEMA}.{SINK} (line VARCHAR(1000));
 """
 # The large bodies are made while they are sent: stored ones would not fit into the small buffer pool. A range
 # of an index has no status flag that only a server could put into the EOF packet before the rows.
@@ -65,7 +69,12 @@ class Expected:
 
 def server(folder: Path) -> PrivateMariaDB:
     """Return the database, not yet started."""
-    options = (f"--max-connections={MAX_CONNECTIONS}", "--max-connect-errors=1000000", "--back-log=1000")
+    options = (
+        f"--max-connections={MAX_CONNECTIONS}",
+        f"--max-allowed-packet={MAX_ALLOWED_PACKET}",
+        "--max-connect-errors=1000000",
+        "--back-log=1000",
+    )
     return PrivateMariaDB(folder, options=options)
 
 
@@ -75,6 +84,7 @@ def fill(database: PrivateMariaDB, *, legacy_eof: bool) -> Account:
     database.execute("SET max_recursive_iterations = 1000000;" + TABLE)
     database.execute(f"CREATE USER '{USERNAME}'@'%' IDENTIFIED BY '{password}'")
     database.execute(f"GRANT SELECT ON {SCHEMA}.* TO '{USERNAME}'@'%'")
+    database.execute(f"GRANT INSERT ON {SCHEMA}.{SINK} TO '{USERNAME}'@'%'")
     return Account(USERNAME, password, SCHEMA, legacy_eof)
 
 

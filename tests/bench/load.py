@@ -17,7 +17,7 @@ from time import perf_counter
 from .database import CONNECTION_LIMIT, Address, LargeResult
 from .packets import QUIT, RECEIVE_SIZE, Account, Dialogue, WrongResponse, log_in
 
-__all__ = ["check_large_result", "hang_up", "large_results", "point_selects", "visits"]
+__all__ = ["Exchanged", "check_large_result", "hang_up", "large_results", "point_selects", "visits"]
 
 Check = Callable[[], None]
 Exchanged = tuple[bytes, bytes]

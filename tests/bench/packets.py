@@ -2,7 +2,7 @@
 
 A dialogue is a generator: it yields the bytes to send (empty to wait for more) and is sent what arrives, so
 that one description serves a blocking socket and many sockets in an event loop. MySQL manual, "Connection
-Phase", "Text Resultset"; only `mysql_native_password`, no TLS, no compression.
+Phase", "Text Resultset"; only `mysql_native_password`, no compression.
 """
 
 import hashlib
@@ -15,14 +15,17 @@ import attrs
 from proxy.mysql.wire.capabilities import Capability
 
 __all__ = [
+    "EOF",
     "QUIT",
     "Account",
     "Dialogue",
     "WrongResponse",
+    "ask",
     "converse",
     "log_in",
     "query",
     "read_response",
+    "request_tls",
     "rows",
 ]
 
@@ -53,12 +56,15 @@ class WrongResponse(Exception):
 
 @attrs.frozen
 class Account:
-    """Whom to log in as. `legacy_eof`: without CLIENT_DEPRECATE_EOF, as older drivers do."""
+    """Whom to log in as. `legacy_eof`: without CLIENT_DEPRECATE_EOF, as older drivers do; `local_files`: with
+    LOCAL INFILE.
+    """
 
     username: str
     password: str = attrs.field(repr=False)
     schema: str
     legacy_eof: bool = False
+    local_files: bool = False
 
 
 def query(sql: str) -> bytes:
@@ -66,13 +72,33 @@ def query(sql: str) -> bytes:
     return _framed(b"\x03" + sql.encode())
 
 
-def log_in(account: Account) -> Dialogue:
-    """Read the greeting and log in. Raises WrongResponse when that is refused."""
-    greeting = yield from _packet(b"")
+def request_tls(connection: socket.socket, account: Account) -> bytes:
+    """Read the greeting on a blocking socket and ask for TLS, which is the caller's to begin.
+
+    Returns the greeting, for ``log_in``. Raises WrongResponse when there is none.
+    """
+    greeting = b""
+    while len(greeting) < HEADER or len(greeting) < HEADER + int.from_bytes(greeting[:3], "little"):
+        data = connection.recv(RECEIVE_SIZE)
+        if not data:
+            raise WrongResponse("the connection was closed before the greeting")
+        greeting += data
+    connection.sendall(_framed(_fixed_fields(account, Capability.SSL), 1))
+    return greeting
+
+
+def log_in(account: Account, greeting: bytes = b"") -> Dialogue:
+    """Read the greeting and log in. Raises WrongResponse when that is refused.
+
+    Over TLS the greeting was read before: it is an argument, and the dialogue begins with the log-in packet.
+    """
+    over_tls = Capability.SSL if greeting else Capability(0)
+    if not greeting:
+        greeting = yield from _packet(b"")
     scramble, plugin = _greeting(greeting[HEADER:])
     # With another plugin the server asks for a switch, and sends a new scramble.
     answer = _native_answer(account.password, scramble) if plugin == PLUGIN else b""
-    reply = yield from _packet(_framed(_login(account, answer), 1))
+    reply = yield from _packet(_framed(_login(account, answer, over_tls), 2 if over_tls else 1))
     if reply[HEADER] == EOF:
         plugin, _, scramble = reply[HEADER + 1 :].partition(b"\0")
         if plugin != PLUGIN:
@@ -96,6 +122,24 @@ def converse(connection: socket.socket, dialogue: Dialogue) -> None:
             out = dialogue.send(data)
     except StopIteration:
         return
+
+
+def ask(connection: socket.socket, data: bytes) -> bytes:
+    """Send something on a blocking socket; return what comes, from one whole packet on, header and all.
+
+    Raises WrongResponse for an error, and when the other side hangs up.
+    """
+    packet = _packet(data)
+    out = next(packet)
+    try:
+        while True:
+            connection.sendall(out)
+            received = connection.recv(RECEIVE_SIZE)
+            if not received:
+                raise WrongResponse("the connection was closed")
+            out = packet.send(received)
+    except StopIteration as done:
+        return bytes(done.value)
 
 
 def read_response(connection: socket.socket, statement: bytes, legacy_eof: bool) -> bytes:
@@ -146,11 +190,18 @@ def _greeting(payload: bytes) -> tuple[bytes, bytes]:
     return scramble, payload[end + 45 :].rstrip(b"\0")
 
 
-def _login(account: Account, answer: bytes) -> bytes:
-    capabilities = CAPABILITIES if account.legacy_eof else CAPABILITIES | Capability.DEPRECATE_EOF
-    fixed = struct.pack("<IIB23x", int(capabilities), LONGEST_SENT, UTF8MB4)
+def _fixed_fields(account: Account, more: Capability) -> bytes:
+    capabilities = CAPABILITIES | more
+    if not account.legacy_eof:
+        capabilities |= Capability.DEPRECATE_EOF
+    if account.local_files:
+        capabilities |= Capability.LOCAL_FILES
+    return struct.pack("<IIB23x", int(capabilities), LONGEST_SENT, UTF8MB4)
+
+
+def _login(account: Account, answer: bytes, more: Capability) -> bytes:
     texts = account.username.encode() + b"\0" + bytes((len(answer),)) + answer
-    return fixed + texts + account.schema.encode() + b"\0" + PLUGIN + b"\0"
+    return _fixed_fields(account, more) + texts + account.schema.encode() + b"\0" + PLUGIN + b"\0"
 
 
 def _native_answer(password: str, scramble: bytes) -> bytes:

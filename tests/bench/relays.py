@@ -1,7 +1,8 @@
 """HAProxy and the proxy before the benchmark's database: installation, configuration, command lines."""
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy.demo import apt
@@ -71,11 +72,16 @@ listen database
 
 
 def proxy(
-    folder: Path, database: Address, account: Account, percent: int, check: Callable[[], None]
+    folder: Path,
+    database: Address,
+    account: Account,
+    percent: int,
+    check: Callable[[], None],
+    options: Mapping[str, int | str] | None = None,
 ) -> Relay:
     """Return the proxy as a relay, not yet started, with its files in `folder`.
 
-    `percent` is its max_connections_percent, of MAX_CONNECTIONS.
+    `percent` is its max_connections_percent, of MAX_CONNECTIONS; `options` are more ones of `[proxy]`.
     """
     folder.mkdir()
     port = free_port()
@@ -85,12 +91,16 @@ def proxy(
         f'[bench]\nusername = "{account.username}"\npassword = "{account.password}"\n', encoding="utf-8"
     )
     config = folder / "rds-proxy.toml"
-    config.write_text(proxy_config(port, database, percent), encoding="utf-8")
+    config.write_text(proxy_config(port, database, percent, options), encoding="utf-8")
     return Relay(proxy_command(config), port, folder / "rds-proxy.log", check)
 
 
-def proxy_config(port: int, database: Address, percent: int) -> str:
+def proxy_config(
+    port: int, database: Address, percent: int, options: Mapping[str, int | str] | None = None
+) -> str:
     """Return a configuration with the defaults, but for TLS, which the other ways do not have either."""
+    # JSON's numbers and strings are TOML's, too.
+    more = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (options or {}).items())
     return f"""\
 [log]
 format = "text"
@@ -102,7 +112,7 @@ bind_address = "127.0.0.1"
 port = {port}
 secrets_file = "secrets.toml"
 drain_timeout = 0
-
+{more}
 [[proxy.auth]]
 secret_arn = "bench"
 

@@ -137,7 +137,7 @@ so there are none here.
   database is given the time that the relay leaves.
 - TLS, prepared statements, transactions, pinned sessions, sessions with different settings, large statements.
 - Writes, and statements that keep the database busy: both make the relay's share smaller.
-- Behaviour over hours, memory, and failover.
+- Behaviour over hours, and failover.
 """
 
 

@@ -22,6 +22,8 @@ from tests.integration.clients import CommandClient  # noqa: E402
 from tests.integration.daemon import ProxyDaemon  # noqa: E402
 from tests.integration.databases import Target, prepare, tls_options  # noqa: E402
 from tests.integration.sharing import ONE_CONNECTION  # noqa: E402
+from tests.mysql_server.installation import MySQLInstallation, Unavailable, find_mysql  # noqa: E402
+from tests.mysql_server.server import MySQLServer  # noqa: E402
 
 StartProxy = Callable[..., ProxyDaemon]
 
@@ -64,6 +66,32 @@ def plain_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     options = (f"--max-connections={DATABASE_MAX_CONNECTIONS}",)
     with PrivateMariaDB(folder, options=options) as server:
         yield prepare(server, folder / "no-authority.pem")
+
+
+@pytest.fixture(scope="session")
+def mysql_installation() -> MySQLInstallation:
+    """The unpacked MySQL of this machine."""
+    try:
+        return find_mysql(REPOSITORY)
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mysql_server(
+    mysql_installation: MySQLInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MySQLServer]:
+    """A running MySQL that all integration tests share, with TLS as `database` has it."""
+    folder = tmp_path_factory.mktemp("mysql")
+    _, options = tls_options(folder)
+    with MySQLServer(mysql_installation, folder, options=options) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_target(mysql_server: MySQLServer) -> Target:
+    """The shared MySQL with the users, schemas and tables of `target`, all with caching_sha2_password."""
+    return prepare(mysql_server, mysql_server.folder / "tls" / "authority.pem")
 
 
 @pytest.fixture

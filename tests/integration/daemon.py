@@ -79,13 +79,16 @@ class ProxyDaemon:
     def start(self) -> "ProxyDaemon":
         """Start it and return when it greets clients; AssertionError with its log when it does not."""
         self.write_config()
-        self._process = start_logged(proxy_command(self.config), self.log_file)
+        self._process = self._launch()
         deadline = time.monotonic() + START_LIMIT
         while not self._greets():
             assert self._process.poll() is None, f"the proxy ended at once:\n{self.log_tail()}"
             assert time.monotonic() < deadline, f"the proxy took over {START_LIMIT:.0f} s:\n{self.log_tail()}"
             time.sleep(POLL_INTERVAL)
         return self
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        return start_logged(proxy_command(self.config), self.log_file)
 
     def write_config(self) -> None:
         """Write configuration and secrets from the attributes, which a test may change before a reload."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 
 from proxy.demo.private_server import PrivateMariaDB
+from tests.mysql_server.server import MySQLServer
 
 from .certificates import Authority, KeyFiles
 
@@ -47,7 +48,7 @@ DELIMITER ;
 class Target:
     """A prepared database and what a proxy needs to know of it."""
 
-    server: PrivateMariaDB
+    server: PrivateMariaDB | MySQLServer
     authority: Path
     users: dict[str, str]
 
@@ -88,7 +89,7 @@ def tls_options(folder: Path) -> tuple[KeyFiles, tuple[str, ...]]:
     return files, options
 
 
-def prepare(server: PrivateMariaDB, authority: Path, plugins: Sequence[str] = ()) -> Target:
+def prepare(server: PrivateMariaDB | MySQLServer, authority: Path, plugins: Sequence[str] = ()) -> Target:
     """Make users, schemas and tables in an empty server; `ed` only where `plugins` holds ed25519."""
     users = {name: password for name, password in USERS.items() if name != "ed" or "ed25519" in plugins}
     server.execute(SCHEMA + PROCEDURES)

@@ -1,46 +1,30 @@
-"""Oracle's MySQL behind the proxy: what it does otherwise than MariaDB.
+"""Oracle's MySQL behind the proxy: what it does otherwise than MariaDB."""
 
-The environment variable RDS_PROXY_TEST_MYSQL names a folder with MySQL 8 or 9 unpacked from Debian packages
-(`usr/sbin/mysqld`, `usr/bin/mysql` and the libraries they need, with the loader that belongs to them).
-"""
-
-import os
 import struct
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
 
-from proxy.demo.child import LOOPBACK, die_with_parent, free_port
-from proxy.demo.installation import account_for
+from proxy.demo.child import LOOPBACK
+from tests.mysql_server.installation import MySQLInstallation
+from tests.mysql_server.server import MySQLServer
 
 from .clients import STMT_EXECUTE, CommandClient, fetch, one, run, vanish
 from .daemon import ProxyDaemon
-from .polling import POLL_INTERVAL, eventually
+from .polling import eventually
 from .sharing import ONE_CONNECTION, is_shared
 
-VARIABLE = "RDS_PROXY_TEST_MYSQL"
-START_LIMIT = 60.0
-STOP_LIMIT = 30.0
 CLIENT_LIMIT = 60
-MAX_CONNECTIONS = 50
-ADMIN_PASSWORD = "admin's secret"
 USERS = {"app": "app's secret", "eve": "eve's secret", "strict": "strict's secret", "lost": "another secret"}
 """What the proxy's secrets say; the server has another password for `lost`."""
 NO_PROBES = {"probe_interval": 300.0}
 STMT_FETCH = 0x1C
 READ_ONLY_CURSOR = 1
 
-OPTIONS = (
-    *("--mysqlx=OFF", "--skip-name-resolve", "--local-infile=1", f"--max-connections={MAX_CONNECTIONS}"),
-    *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF"),
-    *("--secure-file-priv=", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--socket=mysql.sock"),
-)
 SCHEMA = (
     "CREATE DATABASE app",
     "CREATE DATABASE other",
@@ -52,96 +36,12 @@ SCHEMA = (
 )
 
 
-class MySQLServer:
-    """A private MySQL in a folder of its own; the account `admin` may do everything."""
-
-    def __init__(self, root: Path, folder: Path) -> None:
-        self.port = free_port()
-        self._root = root
-        self._account = account_for(folder)
-        self._folder = folder
-        self._log = folder / "error.log"
-        self.authority = folder / "data" / "ca.pem"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def program(self, path: str) -> list[str]:
-        """The beginning of the command line of one of its programs, run with its own libraries."""
-        loaders = sorted((self._root / "usr/lib64").glob("ld-linux-*"))
-        libraries = [str(each) for each in (self._root / "usr/lib").glob("*-linux-gnu")]
-        loader = [str(loaders[0]), "--library-path", ":".join(libraries)] if loaders and libraries else []
-        return [*loader, str(self._root / path), "--no-defaults"]
-
-    def make(self) -> None:
-        """Make the data, and the account `admin` at the first start."""
-        quoted = ADMIN_PASSWORD.replace("'", "''")
-        script = self._folder / "first.sql"
-        script.write_text(
-            f"CREATE USER admin@'%' IDENTIFIED BY '{quoted}';\n"
-            "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n"
-        )
-        self._account.own(self._folder)
-        assert self._spawn("--initialize-insecure").wait(START_LIMIT) == 0, self._log.read_text()
-        self.start(f"--init-file={script}")
-
-    def start(self, *options: str) -> None:
-        """Start it and return when it takes connections."""
-        self._process = self._spawn(f"--port={self.port}", f"--bind-address={LOOPBACK}", *OPTIONS, *options)
-        deadline = time.monotonic() + START_LIMIT
-        while True:
-            with suppress(pymysql.MySQLError):
-                self.connect().close()
-                return
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < deadline, self._log.read_text()
-            time.sleep(POLL_INTERVAL)
-
-    def stop(self) -> None:
-        """Shut it down."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_LIMIT)
-            finally:
-                self._process.kill()
-                self._process.wait()
-                self._process = None
-
-    def connect(self) -> Any:
-        """A connection of `admin`."""
-        return pymysql.connect(
-            host=LOOPBACK, port=self.port, user="admin", password=ADMIN_PASSWORD, autocommit=True
-        )
-
-    def _spawn(self, *options: str) -> subprocess.Popen[bytes]:
-        command = [
-            *self.program("usr/sbin/mysqld"),
-            f"--basedir={self._root / 'usr'}",
-            *self._account.options,
-        ]
-        command += [f"--datadir={self._folder / 'data'}", f"--log-error={self._log}", *options]
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            user=self._account.uid,
-            group=self._account.gid,
-            extra_groups=None if self._account.gid is None else [],
-            preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-        )
-
-
 @pytest.fixture(scope="module")
-def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySQLServer]:
-    """A running MySQL with users, schemas and procedures."""
-    root = os.environ.get(VARIABLE)
-    if not root:
-        pytest.skip(f"{VARIABLE} names no folder with MySQL's Debian packages unpacked")
-    if not (Path(root) / "usr/sbin/mysqld").exists():
-        pytest.skip(f"there is no usr/sbin/mysqld in {VARIABLE}={root}")
-    server = MySQLServer(Path(root).absolute(), tmp_path_factory.mktemp("mysql"))
-    try:
-        server.make()
+def mysql(
+    mysql_installation: MySQLInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MySQLServer]:
+    """A running MySQL with users, schemas and procedures; it made its certificate itself."""
+    with MySQLServer(mysql_installation, tmp_path_factory.mktemp("mysql")) as server:
         with server.connect() as admin:
             for statement in SCHEMA:
                 run(admin, statement)
@@ -151,8 +51,6 @@ def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySQLServer]:
                 run(admin, f"GRANT ALL ON *.* TO {name}@'%'")
             run(admin, "ALTER USER strict@'%' REQUIRE SSL")
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -196,9 +94,10 @@ def pair(narrow: ProxyDaemon) -> Iterator[tuple[Any, Any]]:
         yield first, second
 
 
-def thread_of(client: Any) -> int:
-    """The id of the database connection the client is on."""
-    return int(one(client, "SELECT CONNECTION_ID()"))
+def thread_of(admin: Any, user: str = "app") -> int:
+    """The database's id of the user's newest connection, which no client is told."""
+    newest = "SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE USER = %s"
+    return int(one(admin, newest, (user,)))
 
 
 @pytest.mark.parametrize(("mode", "secure"), [("off", False), ("preferred", True), ("required", True)])
@@ -210,7 +109,7 @@ def test_log_in_to_a_server_that_has_nothing_cached(
     for _ in ("the password itself or under the RSA key", "a scramble"):
         with daemon.connect("eve") as client:
             assert bool(fetch(client, "SHOW SESSION STATUS LIKE 'Ssl_version'")[0][1]) is secure
-            run(admin, f"KILL {thread_of(client)}")
+            run(admin, f"KILL {thread_of(admin, 'eve')}")
 
 
 def test_account_that_requires_tls(serve: Serve) -> None:
@@ -223,7 +122,7 @@ def test_account_that_requires_tls(serve: Serve) -> None:
 
 def test_certificate_that_names_nobody(mysql: MySQLServer, serve: Serve) -> None:
     """MySQL makes itself a certificate without any subjectAltName."""
-    trusting = {"tls_ca": str(mysql.authority), **NO_PROBES}
+    trusting = {"tls_ca": str(mysql.data / "ca.pem"), **NO_PROBES}
     with serve(target={"tls": "verify-ca", **trusting}).connect() as client:
         assert one(client, "SELECT 1") == 1
     daemon = serve(target={"tls": "verify-identity", **trusting}, pool={"connection_borrow_timeout": 0.5})
@@ -243,7 +142,7 @@ def test_secret_that_is_wrong(serve: Serve) -> None:
 def test_the_mysql_client(mysql: MySQLServer, serve: Serve, tmp_path: Path, mode: str) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("501,from a file\n502,another one\n")
-    command = [*mysql.program("usr/bin/mysql"), f"--host={LOOPBACK}", f"--port={serve().port}", "--user=app"]
+    command = [*mysql.installation.client, f"--host={LOOPBACK}", f"--port={serve().port}", "--user=app"]
     command += [f"--password={USERS['app']}", f"--ssl-mode={mode}", "--get-server-public-key"]
     command += ["--local-infile=1", "--batch", "--skip-column-names", "--force", "app"]
     script = (
@@ -358,11 +257,11 @@ def test_cursor(narrow: ProxyDaemon) -> None:
 
 def test_connection_that_is_killed_or_too_long_idle(pair: tuple[Any, Any], admin: Any) -> None:
     client, _ = pair
-    run(admin, f"KILL {thread_of(client)}")
+    run(admin, f"KILL {thread_of(admin)}")
     assert one(client, "SELECT 1") == 1
     run(client, "SET SESSION wait_timeout = 1")
     client.begin()
-    number = thread_of(client)
+    number = thread_of(admin)
     gone = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %s"
     eventually(lambda: one(admin, gone, (number,)) == 0, "error 4031")
     with pytest.raises(pymysql.OperationalError, match="transaction is rolled back"):

@@ -81,12 +81,14 @@ class World:
             ready=lambda: succeed(None),
             credential=self._credential,
             kill=self.connector.kill,
+            kill_statement=self.connector.kill_statement,
+            may_kill=self.connector.may_kill,
             limited=self.connector.limited,
             tls=tls,
             rsa_key=rsa_key(),
         )
         self.registry = ClientRegistry(self.context)
-        self._numbers = 1000
+        self.context.find_client = self.registry.find
 
     @staticmethod
     def _credential(username: str) -> Credential | None:
@@ -103,10 +105,8 @@ class World:
     def client(self, peer: ClientPeer | None = None) -> ClientPeer:
         """Connect a client, and let it log in."""
         peer = peer or ClientPeer()
-        self._numbers += 1
-        self.lines.append(
-            Line(ClientConnection(self.context, self.registry, self._numbers), peer, is_client=False)
-        )
+        connection = ClientConnection(self.context, self.registry, self.registry.next_number())
+        self.lines.append(Line(connection, peer, is_client=False))
         self.settle()
         if peer.greeting:
             peer.log_in_answer = peer.take()  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from proxy import errors
 from proxy.cli import main
 from proxy.config import Config, load
 from proxy.errors import ClientError
+from proxy.listeners import LISTEN_BACKLOG
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.wire.commands import REFUSED
 
@@ -25,6 +26,13 @@ UNIT = ROOT / "etc" / "rds-proxy.service"
 SAMPLES: dict[str, dict[str, Any]] = {
     "access_denied": {"username": "app", "using_password": True},
     "too_many_clients": {"limit": Config().proxy.max_client_connections},
+    "too_many_from_address": {"address": "192.0.2.1", "limit": 100},
+    "too_many_of_user": {"username": "app"},
+    "rate_limit_exceeded": {"limit": Config().proxy.client_connection_rate_limit},
+    "too_many_statements": {"limit": Config().proxy.max_prepared_statements_per_client},
+    "proxy_header_refused": {
+        "problem": "PROXY header from an address that is not in proxy_protocol_networks"
+    },
     "connection_lost": {"lost": "the database connection was lost"},
     "diagnostics_gone": {"what": "ROW_COUNT()"},
     "malformed": {"problem": "unknown option"},
@@ -81,12 +89,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
-    named = set(re.findall(r"\bmake ([a-z]+)\b", code(page)))
-    assert named <= set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", code(page)))
+    assert named <= set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
 
 
 def test_every_make_target_is_described() -> None:
-    targets = set(re.findall(r"^([a-z]+):.*?## ", read("Makefile"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):.*?## ", read("Makefile"), flags=re.MULTILINE))
     described = {cells[0] for cells in rows(section("CONTRIBUTING.md", "Set-up"))}
     assert {f"`make {target}`" for target in targets - {"help"}} == described
 
@@ -185,10 +193,10 @@ def test_the_toml_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
     assert config.proxy.auth[0].secret_arn == "app"
 
 
-def unit() -> dict[str, list[tuple[str, str]]]:
+def unit(path: Path = UNIT) -> dict[str, list[tuple[str, str]]]:
     """The unit's sections; a key may stand more than once, so each is a list."""
     sections: dict[str, list[tuple[str, str]]] = {}
-    for line in UNIT.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
@@ -244,6 +252,20 @@ def test_the_unit_leaves_time_to_drain() -> None:
 
 def test_the_unit_leaves_descriptors_for_all_clients() -> None:
     assert int(dict(unit()["Service"])["LimitNOFILE"]) >= 2 * Config().proxy.max_client_connections
+
+
+def test_the_socket_unit_listens_as_the_proxy_would() -> None:
+    described = unit(UNIT.with_suffix(".socket"))
+    assert list(described) == ["Unit", "Socket", "Install"]
+    options = dict(described["Socket"])
+    streams = [value for key, value in described["Socket"] if key == "ListenStream"]
+    defaults = Config().proxy
+    assert streams[0] == f"{defaults.bind_address}:{defaults.port}"
+    assert options["SocketMode"] == defaults.socket_mode
+    assert int(options["Backlog"]) == LISTEN_BACKLOG
+    # systemd removes this folder when the service ends; its own socket must not be in it.
+    folder = dict(unit()["Service"])["RuntimeDirectory"]
+    assert not streams[1].startswith(f"/run/{folder}/")
 
 
 def test_the_license_is_the_one_the_package_names() -> None:

@@ -14,6 +14,28 @@ from proxy import errors
         (errors.wrong_sequence(), 1156, "08S01", "Got packets out of order"),
         (errors.packet_too_large(), 1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes"),
         (errors.unknown_command(), 1047, "08S01", "Unknown command"),
+        (errors.too_many_clients(3), 1040, "HY000", "Number simultaneous connections exceeded (3)"),
+        (errors.rate_limit_exceeded(3), 1040, "HY000", "Connections rate limit exceeded (3)"),
+        (
+            errors.too_many_of_user("app"),
+            1203,
+            "42000",
+            "User app already has more than 'max_client_connections_per_user' active connections",
+        ),
+        (
+            errors.too_many_from_address("192.0.2.1", 3),
+            1040,
+            "HY000",
+            "rds-proxy: Number simultaneous connections from 192.0.2.1 exceeded (3)",
+        ),
+        (
+            errors.too_many_statements(3),
+            1461,
+            "42000",
+            "Can't create more than max_prepared_stmt_count statements"
+            " (current value: 3; rds-proxy: max_prepared_statements_per_client)",
+        ),
+        (errors.proxy_header_refused("x"), 1130, "HY000", "rds-proxy: x"),
         (errors.shutting_down(), 1053, "08S01", "Server shutdown in progress"),
     ],
 )

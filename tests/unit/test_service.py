@@ -12,7 +12,8 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from proxy.config import load
 from proxy.logs import LogLevels
 from proxy.mysql.backend.probe import ProbeResult
-from proxy.service import DEBUG_LOGGING_LIFE, FIRST_CLIENT_NUMBER, ProxyService, _ClientFactory
+from proxy.mysql.frontend.registry import FIRST_CLIENT_NUMBER, LAST_CLIENT_NUMBER
+from proxy.service import DEBUG_LOGGING_LIFE, ProxyService, _ClientFactory
 from tests.peers.world import rsa_key
 
 ANSWER = ProbeResult(
@@ -116,6 +117,14 @@ class TestOptions:
         assert scene.service.registry._context.options.idle_client_timeout == 77
         assert scene.logged(LogLevel.info) == ["reloaded; changed: proxy.idle_client_timeout"]
         assert scene.retired == 0
+
+    def test_another_size_of_the_statement_cache_makes_a_new_one(self, scene: Scene) -> None:
+        before = scene.service.context.screen
+        scene.reload()
+        assert scene.service.context.screen is before
+        scene.options["proxy"]["statement_cache_entries"] = 7
+        scene.reload()
+        assert scene.service.context.screen.cached_verdicts == 7
 
     def test_the_pools_limits_follow(self, scene: Scene) -> None:
         scene.service._take_answer(ANSWER)
@@ -318,8 +327,8 @@ class TestClientNumbers:
         numbers = [factory.buildProtocol(None).number for _ in range(3)]
         assert numbers == [FIRST_CLIENT_NUMBER, FIRST_CLIENT_NUMBER + 1, FIRST_CLIENT_NUMBER + 2]
 
-    def test_they_start_over_before_they_need_a_fifth_byte(self, scene: Scene) -> None:
+    def test_they_start_over_before_they_need_a_sign(self, scene: Scene) -> None:
         factory = _ClientFactory(scene.service)
-        factory._next = 0xFFFFFFFF
+        scene.service.registry._last_number = LAST_CLIENT_NUMBER - 1
         numbers = [factory.buildProtocol(None).number for _ in range(2)]
-        assert numbers == [0xFFFFFFFF, FIRST_CLIENT_NUMBER]
+        assert numbers == [LAST_CLIENT_NUMBER, FIRST_CLIENT_NUMBER]

@@ -7,6 +7,7 @@ from proxy.mysql.backend.probe import ProbeResult
 from proxy.mysql.wire.results import ErrorPacket
 from proxy.settings import (
     UNKNOWN_VERSION,
+    check_files,
     client_options,
     connection_cap,
     health_reason,
@@ -57,6 +58,35 @@ def test_client_options_are_the_options() -> None:
     assert not client_options(CONFIG).exclude_variable_sets
 
 
+def test_limits_reach_the_clients() -> None:
+    text = (
+        "[proxy]\nmax_client_connections_per_address = 3\nmax_client_connections_per_user = 4\n"
+        "client_connection_rate_limit = 5\nmax_login_packet_size = 8192\n"
+        'max_prepared_statements_per_client = 6\nproxy_protocol_networks = ["10.0.0.0/8", "localhost"]\n'
+    )
+    options = client_options(loads(text + TARGET))
+    assert (options.max_client_connections_per_address, options.max_client_connections_per_user) == (3, 4)
+    assert (options.client_connection_rate_limit, options.max_login_packet_size) == (5, 8192)
+    assert options.max_prepared_statements_per_client == 6
+    assert "10.1.2.3" in options.balancers
+    assert "" in options.balancers
+    assert "127.0.0.1" not in client_options(CONFIG).balancers
+
+
+def test_the_parts_of_a_sessions_memory() -> None:
+    options = client_options(loads("[proxy]\nsession_memory_limit = 524288\n" + TARGET))
+    parts = (options.client_buffer_size, options.whole_command_size, options.closing_packet_size)
+    assert parts == (32_768, 131_072, 131_072)
+    default = client_options(CONFIG)
+    assert (default.client_buffer_size, default.whole_command_size) == (65_536, 262_144)
+
+
+def test_the_queue_for_connections() -> None:
+    text = "[target_group.connection_pool_config]\nconnection_borrow_queue_length = 7\n"
+    assert pool_limits(loads(text + TARGET), None).max_queue_length == 7
+    assert pool_limits(CONFIG, None).max_queue_length == 10_000
+
+
 def test_facts_of_a_target_that_never_answered() -> None:
     facts = server_facts(None, None)
     assert (facts.version, facts.is_mariadb, facts.fresh_status, facts.collations) == (
@@ -94,3 +124,13 @@ def test_a_reload_keeps_host_and_port() -> None:
     kept = target(moved, keep=first)
     assert (kept.host, kept.port, kept.connect_timeout) == ("db", 3306, 3)
     assert attrs.evolve(kept).name == "db:3306"
+
+
+@pytest.mark.parametrize(("length", "fits"), [(107, True), (108, False)])
+def test_the_path_of_a_unix_socket_may_not_be_too_long(length: int, fits: bool) -> None:
+    config = loads(f'[proxy]\nsocket = "/{"é" * ((length - 1) // 2)}{"x" * ((length - 1) % 2)}"\n' + TARGET)
+    if fits:
+        check_files(config)
+    else:
+        with pytest.raises(ValueError, match=r"proxy\.socket: 108 bytes long, at most 107"):
+            check_files(config)

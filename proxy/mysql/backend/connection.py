@@ -19,6 +19,7 @@ from ...pool.reasons import CloseReason
 from ..exchange import Exchange
 from ..session.settings import FRESH, Settings
 from ..session.value import SessionValue
+from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
@@ -72,8 +73,9 @@ class BackendConnection(TwistedProtocol):
         #: Which server this is, and since when it is connected, on the reactor's clock.
         self.server_identity: tuple[str | None, ...] = ()
         self.opened_at = 0.0
-        #: As in the target's greeting.
+        #: As in the target's greeting; and what was agreed on.
         self.server_version = ""
+        self.server_capabilities = self.capabilities = Capability(0)
         #: Status flags of the last response seen here.
         self.status = 0
         #: Whether the target's session trackers report what statements change.
@@ -98,6 +100,9 @@ class BackendConnection(TwistedProtocol):
         self._ended = False
         self._is_full = False
         self._awaiting_insert_id: list[defer.Deferred[None]] = []
+        #: KILLs of its statement that the target has not answered; who waits for that.
+        self._kills = 0
+        self._awaiting_kills: list[Callable[[], None]] = []
         self._on_lost: list[Callable[[BackendConnection], None]] = []
 
     # Lending
@@ -183,6 +188,27 @@ class BackendConnection(TwistedProtocol):
         self.drop_insert_id()
         self.has_residue = self.insert_id_is_exact = False
         self.residue_of = None
+
+    @property
+    def is_being_killed(self) -> bool:
+        """Whether a KILL QUERY may still hit what runs here: nothing else must."""
+        return self._kills > 0
+
+    def kill_sent(self) -> None:
+        """The target was told to end the statement that runs here."""
+        self._kills += 1
+
+    def kill_answered(self) -> None:
+        """It has done so, or will not."""
+        self._kills -= 1
+        if not self._kills:
+            waiting, self._awaiting_kills = self._awaiting_kills, []
+            for callback in waiting:
+                callback()
+
+    def when_not_killed(self, callback: Callable[[], None]) -> None:
+        """Call back once no KILL is under way any more."""
+        self._awaiting_kills.append(callback)
 
     def when_lost(self, callback: Callable[["BackendConnection"], None]) -> None:
         """Call back once the target no longer has this connection."""

@@ -91,6 +91,16 @@ class BackendConnector:
         assert isinstance(connection.key, PoolKey)
         return self._killer.kill(connection, connection.key.username)
 
+    def kill_statement(
+        self, connection: BackendConnection, username: str, wanted: Callable[[], bool]
+    ) -> defer.Deferred[None]:
+        """End the statement a connection runs, with the rights of a user, if it is still ``wanted``."""
+        return self._killer.kill_statement(connection, username, wanted)
+
+    def may_kill(self, username: str) -> defer.Deferred[bool]:
+        """Whether a user may end what others run."""
+        return self._killer.may_kill(username)
+
     def limited(self, work: defer.Deferred[Any]) -> defer.Deferred[Any]:
         """Bound a wait for the target by connect_timeout; then it fails with ConnectFailed."""
         seconds = self.target.connect_timeout

@@ -1,4 +1,4 @@
-"""Ends abandoned statements at the target, one KILL at a time.
+"""Ends statements and connections at the target, one KILL at a time.
 
 However many clients vanish together, there is at most one connection for KILLs besides the pool's: a storm of
 them would take the connections that the target has left for its operator.
@@ -6,14 +6,14 @@ them would take the connections that the target has left for its operator.
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import deferLater
 
 from .connection import BackendConnection
 from .errors import TargetError
-from .own_commands import SERVER_IDENTITY, Answer, query
+from .own_commands import SERVER_IDENTITY, Answer, ask, query
 
 __all__ = ["MAX_ATTEMPTS", "RETRY_PAUSE", "Killer"]
 
@@ -22,12 +22,24 @@ MAX_ATTEMPTS = 20
 RETRY_PAUSE = 0.25
 
 _TOO_MANY_CONNECTIONS = frozenset({1040, 1203, 1226})
+_NO_SUCH_THREAD = 1094
+#: ER_KILL_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
+_REFUSED = frozenset({1095, 1227})
 
-_Job = tuple[BackendConnection, str, Deferred[None]]
+_PRIVILEGES: Final = (
+    "SELECT GRANTEE, CURRENT_USER() FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE IN ('SUPER', 'CONNECTION_ADMIN', 'CONNECTION ADMIN')"
+)
+#: A routine is listed for those who may run it.
+_RDS_PROCEDURE: Final = (
+    "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='mysql' AND ROUTINE_NAME='rds_kill'"
+)
+
+_Work = Callable[[BackendConnection], Deferred[Any]]
 
 
 class Killer:
-    """Kills connections with the rights of the user that has them."""
+    """Kills with the rights of one user or another."""
 
     def __init__(
         self,
@@ -38,7 +50,7 @@ class Killer:
         self._open_plain = open_plain
         self._limited = limited
         self._clock = clock
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[tuple[str, _Work, Callable[[], bool], Deferred[Any]]] = deque()
         self._working = False
         self._connection: BackendConnection | None = None
         self._username = ""
@@ -47,8 +59,32 @@ class Killer:
 
     def kill(self, connection: BackendConnection, username: str) -> Deferred[None]:
         """End a connection and the statement it runs; fails with what kept it from being killed."""
-        done: Deferred[None] = Deferred()
-        self._jobs.append((connection, username, done))
+        return self._do(
+            username,
+            lambda killer: self._kill(killer, connection, "CONNECTION"),
+            lambda: connection.lost is None,
+        )
+
+    def kill_statement(
+        self, connection: BackendConnection, username: str, wanted: Callable[[], bool]
+    ) -> Deferred[None]:
+        """End the statement a connection runs, if it is still ``wanted`` when its turn comes.
+
+        Fails with TargetError where the user has no right to, also not by way of RDS's procedure.
+        """
+        return self._do(
+            username,
+            lambda killer: self._kill_statement(killer, connection, wanted),
+            lambda: connection.lost is None and wanted(),
+        )
+
+    def may_kill(self, username: str) -> Deferred[bool]:
+        """Whether a user has the right to end what others run."""
+        return self._do(username, self._has_right, lambda: True)
+
+    def _do(self, username: str, work: _Work, wanted: Callable[[], bool]) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self._jobs.append((username, work, wanted, done))
         if not self._working:
             self._work()
         return done
@@ -57,31 +93,84 @@ class Killer:
     def _work(self) -> Generator[Deferred[Any], Any, None]:
         self._working = True
         while self._jobs:
-            connection, username, done = self._jobs.popleft()
+            username, work, wanted, done = self._jobs.popleft()
             try:
-                yield self._kill(connection, username)
+                result = yield self._try(username, work, wanted)
             except Exception as problem:
-                self._hang_up()
+                if not isinstance(problem, TargetError):
+                    self._hang_up()
                 done.errback(problem)
             else:
-                done.callback(None)
+                done.callback(result)
         self._working = False
         self._hang_up()
 
     @inlineCallbacks
-    def _kill(self, connection: BackendConnection, username: str) -> Generator[Deferred[Any], Any, None]:
+    def _try(
+        self, username: str, work: _Work, wanted: Callable[[], bool]
+    ) -> Generator[Deferred[Any], Any, Any]:
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            if connection.lost is not None:
-                return
+            if not wanted():
+                return None
             try:
                 killer = yield self._connected(username)
-                if self._is_still_there(connection):
-                    yield self._limited(query(killer, f"KILL CONNECTION {connection.thread_id}"))
-                return
+                return (yield work(killer))
             except TargetError as refusal:
                 if refusal.packet.errno not in _TOO_MANY_CONNECTIONS or attempt == MAX_ATTEMPTS:
                     raise
                 yield deferLater(self._clock, RETRY_PAUSE)
+        return None
+
+    @inlineCallbacks
+    def _kill_statement(
+        self, killer: BackendConnection, connection: BackendConnection, wanted: Callable[[], bool]
+    ) -> Generator[Deferred[Any], Any, None]:
+        if not wanted():
+            return
+        connection.kill_sent()
+        try:
+            yield self._kill(killer, connection, "QUERY")
+        except TargetError:
+            raise
+        except Exception:
+            # Nobody knows whether the target will act on it yet, and on what.
+            connection.abort("a KILL of its statement was not answered")
+            raise
+        finally:
+            connection.kill_answered()
+
+    @inlineCallbacks
+    def _kill(
+        self, killer: BackendConnection, connection: BackendConnection, what: str
+    ) -> Generator[Deferred[Any], Any, None]:
+        if not self._is_still_there(connection):
+            return
+        try:
+            yield self._limited(query(killer, f"KILL {what} {connection.thread_id}"))
+        except TargetError as refusal:
+            if refusal.packet.errno in _REFUSED:
+                yield self._kill_as_rds_does(killer, connection, what, refusal)
+            elif refusal.packet.errno != _NO_SUCH_THREAD:
+                raise
+
+    @inlineCallbacks
+    def _kill_as_rds_does(
+        self, killer: BackendConnection, connection: BackendConnection, what: str, refusal: TargetError
+    ) -> Generator[Deferred[Any], Any, None]:
+        """On RDS nobody has the right to KILL what others run, but some may call a procedure that does."""
+        procedure = "rds_kill_query" if what == "QUERY" else "rds_kill"
+        try:
+            yield self._limited(query(killer, f"CALL mysql.{procedure}({connection.thread_id})"))
+        except TargetError:
+            raise refusal from None
+
+    @inlineCallbacks
+    def _has_right(self, killer: BackendConnection) -> Generator[Deferred[Any], Any, bool]:
+        answer: Answer = yield self._limited(query(killer, _PRIVILEGES))
+        if any(grantee == _as_grantee(user or "") for grantee, user in answer.rows):
+            return True
+        answer = yield self._limited(query(killer, _RDS_PROCEDURE))
+        return bool(answer.rows)
 
     def _is_still_there(self, connection: BackendConnection) -> bool:
         """Whether its id can only be its own.
@@ -103,14 +192,13 @@ class Killer:
         self._hang_up()
         opened: BackendConnection = yield self._open_plain(username)
         try:
-            answer: Answer = yield self._limited(query(opened, f"SELECT {SERVER_IDENTITY}"))
-            self._identity = answer.rows[0]
-            answer = yield self._limited(query(opened, "SHOW GLOBAL STATUS LIKE 'Uptime'"))
+            self._identity = yield self._limited(ask(opened, f"SELECT {SERVER_IDENTITY}", 2))
+            uptime = yield self._limited(ask(opened, "SHOW GLOBAL STATUS LIKE 'Uptime'", 2))
         except BaseException:
             opened.abort("who the server is could not be asked")
             raise
         # Uptime is in whole seconds.
-        self._up_since = self._clock.seconds() - int(answer.rows[0][1] or 0) - 1
+        self._up_since = self._clock.seconds() - int(uptime[1] or 0) - 1
         self._connection = opened
         self._username = username
         return opened
@@ -119,3 +207,9 @@ class Killer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort("done")
+
+
+def _as_grantee(current_user: str) -> str:
+    """An account as USER_PRIVILEGES writes it."""
+    name, _, host = current_user.rpartition("@")
+    return f"'{name}'@'{host}'"

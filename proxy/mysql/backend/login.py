@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from ..wire.auth.plugin import AuthRefused, Channel, ClientExchange
 from ..wire.auth.registry import CLIENT_PLUGINS
 from ..wire.auth_packets import AuthMoreData, AuthSwitchRequest
-from ..wire.capabilities import Capability
+from ..wire.capabilities import DEPENDS_ON_TARGET, Capability
 from ..wire.datatypes import MalformedPacket
 from ..wire.handshake import HandshakeV10
 from ..wire.login import HandshakeResponse41, SSLRequest
@@ -38,10 +38,9 @@ _USED = (
     | Capability.LONG_PASSWORD
     | Capability.LONG_FLAG
     | Capability.TRANSACTIONS
-    | Capability.MULTI_RESULTS
-    | Capability.PS_MULTI_RESULTS
     | Capability.CONNECT_ATTRS
     | Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA
+    | Capability.MARIADB_STMT_BULK_OPERATIONS
 )
 
 
@@ -61,6 +60,7 @@ def log_in(connection: BackendConnection, login: LogIn) -> Generator[Deferred[An
     """Log in; afterwards the connection takes commands. Raises TargetError, UnfitTarget, ConnectFailed."""
     try:
         greeting: HandshakeV10 = yield _greeting(connection)
+        _check_wire_format(login, greeting)
         secure: bool = yield _start_tls(connection, login, greeting)
         yield _authenticate(connection, login, greeting, secure)
     except MalformedPacket as problem:
@@ -68,6 +68,8 @@ def log_in(connection: BackendConnection, login: LogIn) -> Generator[Deferred[An
     except AuthRefused as problem:
         raise UnfitTarget(str(problem)) from None
     connection.thread_id = greeting.connection_id
+    connection.server_capabilities = greeting.capabilities
+    connection.capabilities = _capabilities(login, greeting)
     connection.server_version = greeting.server_version.decode("utf-8", "replace")
     return greeting
 
@@ -84,6 +86,13 @@ def _greeting(connection: BackendConnection) -> Generator[Deferred[bytes], bytes
             " MySQL 5.7 or MariaDB 10.2 is the oldest that will do"
         )
     return greeting
+
+
+def _check_wire_format(login: LogIn, greeting: HandshakeV10) -> None:
+    """A client may speak in a way that the target of before had, and this one does not have."""
+    missing = login.capabilities & DEPENDS_ON_TARGET & ~greeting.capabilities
+    if missing:
+        raise UnfitTarget(f"the target does not have what this client uses ({missing!r}); connect again")
 
 
 @inlineCallbacks
@@ -108,7 +117,9 @@ def _start_tls(
 
 
 def _capabilities(login: LogIn, greeting: HandshakeV10) -> Capability:
-    return (_USED | login.capabilities) & greeting.capabilities | Capability.LONG_PASSWORD
+    capabilities = (_USED | login.capabilities) & greeting.capabilities
+    # Setting it says to a MariaDB that there is nothing above bit 31.
+    return capabilities if capabilities.high else capabilities | Capability.LONG_PASSWORD
 
 
 @inlineCallbacks

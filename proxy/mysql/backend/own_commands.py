@@ -8,14 +8,26 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..session.lexer import split_statements
 from ..session.settings import FRESH, Settings, assignments
+from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket, Reader
-from ..wire.results import EOF, ERR, OK, ErrorPacket, OkPacket, SessionChanges, decode_session_changes
+from ..wire.query_attributes import NO_ATTRIBUTES
+from ..wire.results import (
+    EOF,
+    ERR,
+    OK,
+    ErrorPacket,
+    OkPacket,
+    SessionChanges,
+    decode_session_changes,
+    definitions_after,
+    is_progress,
+)
 from ..wire.status import Status
 from .connection import BackendConnection
-from .errors import TargetError
+from .errors import ConnectFailed, TargetError
 
-__all__ = ["SERVER_IDENTITY", "Answer", "become", "command", "query", "reset", "set_up"]
+__all__ = ["SERVER_IDENTITY", "Answer", "ask", "become", "command", "query", "reset", "set_up"]
 
 #: Rows that one of the proxy's own questions may be answered with.
 MAX_OWN_ROWS = 10_000
@@ -47,21 +59,43 @@ class Answer:
 
 
 def command(connection: BackendConnection, payload: bytes) -> Deferred[Answer]:
-    """Run a command; fails with TargetError, ConnectFailed or MalformedPacket."""
+    """Run a command; fails with TargetError or ConnectFailed."""
     connection.send(payload)
     return _answer(connection)
 
 
 @inlineCallbacks
-def _answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, Answer]:
-    """Read the response to a command that was sent."""
+def _answer(connection: BackendConnection, *, is_last: bool = True) -> Generator[Deferred[Any], Any, Answer]:
+    """Read the response to a command that was sent; ``is_last`` if no other one follows.
+
+    A target that breaks the protocol, or says more than it was asked, is of no use any more.
+    """
+    try:
+        answer: Answer = yield _read_answer(connection)
+        if is_last and connection.has_unread_bytes():
+            raise MalformedPacket("more than one answer")
+    except MalformedPacket as problem:
+        connection.abort(f"the target broke the protocol: {problem}")
+        raise ConnectFailed(f"the target broke the protocol: {problem}") from None
+    connection.idle()
+    return answer
+
+
+@inlineCallbacks
+def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, Answer]:
     changes: list[SessionChanges] = []
     rows: list[tuple[str | None, ...]] = []
     connection.expect_answer()
+    is_first = True
     while True:
         first = yield connection.next_payload()
+        if is_first and connection.reply_sequence != 2:
+            raise MalformedPacket("the answer to something else")
+        is_first = False
+        if is_progress(first):
+            continue
         if first[:1] not in (bytes((OK,)), bytes((ERR,)), bytes((EOF,))):
-            for _ in range(Reader(first).lenenc_int()):
+            for _ in range(definitions_after(first)):
                 yield connection.next_payload()
             while True:
                 first = yield connection.next_payload()
@@ -74,7 +108,6 @@ def _answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, 
         changes.append(decode_session_changes(ok.session))
         connection.status = int(ok.status & ~Status.SESSION_STATE_CHANGED)
         if not ok.status & Status.MORE_RESULTS_EXISTS:
-            connection.idle()
             return Answer(ok, tuple(changes), tuple(rows))
 
 
@@ -104,11 +137,30 @@ def _text_row(payload: bytes) -> tuple[str | None, ...]:
 
 def query(connection: BackendConnection, sql: str) -> Deferred[Answer]:
     """Run a statement of the proxy."""
-    return command(connection, _query(sql))
+    return command(connection, _query(connection, sql))
 
 
-def _query(sql: str) -> bytes:
-    return bytes((Command.QUERY,)) + sql.encode("utf-8", "surrogateescape")
+@inlineCallbacks
+def ask(
+    connection: BackendConnection, sql: str, columns: int
+) -> Generator[Deferred[Answer], Answer, tuple[str | None, ...]]:
+    """Run a question of the proxy that has exactly one row for an answer."""
+    answer = yield query(connection, sql)
+    return _only_row(connection, answer, columns)
+
+
+def _only_row(connection: BackendConnection, answer: Answer, columns: int) -> tuple[str | None, ...]:
+    if len(answer.rows) != 1 or len(answer.rows[0]) != columns:
+        connection.abort("not the answer to what was asked")
+        raise ConnectFailed("the target's answer is not the one to the proxy's question")
+    return answer.rows[0]
+
+
+def _query(connection: BackendConnection, sql: str) -> bytes:
+    text = sql.encode("utf-8", "surrogateescape")
+    if connection.capabilities & Capability.QUERY_ATTRIBUTES:
+        return bytes((Command.QUERY,)) + NO_ATTRIBUTES + text
+    return bytes((Command.QUERY,)) + text
 
 
 def set_up(connection: BackendConnection) -> Deferred[None]:
@@ -128,21 +180,21 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     connection.is_clean = False
     if first:
         connection.send(first)
-    connection.send(_query(_TRACKERS.format(connection.set_up.tracked_variables)))
+    connection.send(_query(connection, _TRACKERS.format(connection.set_up.tracked_variables)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
     for statement in (*statements, _NAMES, _STATE):
-        connection.send(_query(statement))
+        connection.send(_query(connection, statement))
     if first:
-        yield _answer(connection)
+        yield _answer(connection, is_last=False)
     yield _trackers_answer(connection)
     baseline: dict[str, str] = {}
     for _ in statements:
-        answer = yield _answer(connection)
+        answer = yield _answer(connection, is_last=False)
         for changes in answer.changes:
             baseline.update(changes.variables)
-    yield _answer(connection)
+    yield _answer(connection, is_last=False)
     answer = yield _answer(connection)
-    schema, *identity = answer.rows[0] if answer.rows else (None,)
+    schema, *identity = _only_row(connection, answer, 3)
     connection.server_identity = tuple(identity)
     connection.baseline = baseline
     # A reset keeps the schema, and whether multi-statements are on.
@@ -157,7 +209,7 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
 @inlineCallbacks
 def _trackers_answer(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
     try:
-        yield _answer(connection)
+        yield _answer(connection, is_last=False)
     except TargetError as refusal:
         if refusal.packet.errno not in _TRACKERS_REFUSED:
             raise

@@ -7,11 +7,12 @@ import attrs
 from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
 
 from ...pool.reasons import CloseReason
+from ..wire.capabilities import NO_CAPABILITIES, Capability
 from ..wire.status import Status
 from .connection import BackendConnection
 from .connector import BackendConnector
 from .errors import UnfitTarget
-from .own_commands import query
+from .own_commands import ask, query
 from .set_up import ALL_VARIABLES, variables_to_track
 
 __all__ = ["Probe", "ProbeResult"]
@@ -34,6 +35,7 @@ class ProbeResult:
     collations: dict[int, tuple[str, str]]
     #: For session_track_system_variables.
     tracked_variables: str
+    capabilities: Capability = NO_CAPABILITIES
 
 
 class Probe:
@@ -58,11 +60,10 @@ class Probe:
     def _ask(self) -> Generator[Deferred[Any], Any, ProbeResult]:
         connection = yield self._connected()
         try:
-            answer = yield self._connector.limited(query(connection, _FACTS))
+            maximum, version = yield self._connector.limited(ask(connection, _FACTS, 2))
         except BaseException:
             connection.abort("probe failed")
             raise
-        maximum, version = answer.rows[0]
         # What SELECT @@version shows and what a MariaDB server greets with differ in a prefix.
         greeting = connection.server_version
         is_mariadb = "MariaDB" in version
@@ -73,6 +74,7 @@ class Probe:
             self._fresh_status,
             self._collations,
             ALL_VARIABLES if is_mariadb else self._variables,
+            connection.server_capabilities,
         )
 
     @inlineCallbacks

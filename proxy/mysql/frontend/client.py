@@ -11,24 +11,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ...errors import ClientError, too_many_clients
+from ...errors import ClientError, proxy_header_refused
 from ..exchange import Exchange
 from ..prompt_write import write_now
 from ..wire.capabilities import Capability
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
+from ..wire.login import is_ssl_request
+from ..wire.proxy_protocol import BadProxyHeader, HeaderReader
 from ..wire.results import EOF, OkPacket
 from ..wire.status import Status
 from .command_phase import CommandPhase
 from .connection_phase import ClientGone, LoggedIn, change_user, log_in
 from .context import EndpointContext
+from .peer import Peer, peer_of, proxied_peer
 from .registry import ClientRegistry
 from .visible import client_mistake, error_packet, visible_error
 
-__all__ = ["MAX_LOGIN_PACKET", "ClientConnection"]
-
-#: The longest packet a client may send before it is authenticated, in bytes.
-MAX_LOGIN_PACKET = 128 * 1024
+__all__ = ["ClientConnection"]
 
 #: Seconds a client that reads has to take note that it is closed.
 LINGER = 1.0
@@ -50,7 +50,15 @@ class ClientConnection(Protocol):
         self.since = context.clock.seconds()
         self._context = context
         self._registry = registry
-        self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
+        self.peer = Peer()
+        #: Where the registry counts it; empty for nowhere.
+        self.counted_address = self.counted_user = ""
+        self._exchange = Exchange(context.options.max_login_packet_size, self.abort)
+        #: Reads the first bytes, which may be a PROXY header.
+        self._header: HeaderReader | None = HeaderReader()
+        self._from_balancer = False
+        #: What it is told instead of being authenticated.
+        self._refusal: ClientError | None = None
         self._capabilities = Capability(0)
         self._paused_for: set[str] = set()
         self._timer: Any = None
@@ -65,16 +73,24 @@ class ClientConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Greet, unless there are too many clients."""
-        peer = self.transport.getPeer()
-        if hasattr(self.transport, "setTcpNoDelay"):
+        self.peer = peer_of(self.transport.getPeer())
+        # Nobody else listens in on a Unix socket: MySQL's server, too, takes passwords there.
+        self.secure = not self.peer.address
+        self._from_balancer = self.peer.address in self._context.options.balancers
+        refusal = self._registry.admit(self)
+        self._admitted = refusal is None
+        if refusal is None and not self._from_balancer:
+            refusal = self._registry.locate(self)
+        if refusal is not None:
+            self._reject(refusal)
+            return
+        if self.peer.address and hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
-        self._admitted = self._registry.admit(self)
-        if not self._admitted:
-            self._reject(too_many_clients(self._context.options.max_client_connections))
-            return
         self.log.debug(
-            "[clientConnection={client}] A new client connected from {peer}.", client=self.number, peer=peer
+            "[clientConnection={client}] A new client connected from {peer}.",
+            client=self.number,
+            peer=str(self.peer),
         )
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
         self._await(log_in(self, self._context))
@@ -90,14 +106,14 @@ class ClientConnection(Protocol):
 
     def _reject(self, refusal: ClientError) -> None:
         """An error instead of a greeting: without the SQL state, which the client cannot expect yet."""
-        self.log.info("[clientConnection={client}] error: {error}", client=self.number, error=refusal)
+        self._registry.refusals.note(self.peer, refusal)
         packet = bytes((0xFF,)) + refusal.errno.to_bytes(2, "little") + refusal.message.encode()
         self.transport.write(frame(packet, 0))
         self.close()
 
     def _too_slow(self) -> None:
         self._timer = None
-        self.log.info("[clientConnection={client}] no log-in within handshake_timeout", client=self.number)
+        self._registry.refusals.note(self.peer, "no log-in within handshake_timeout")
         self.abort()
 
     def start_tls(self, factory: Any) -> None:
@@ -112,8 +128,44 @@ class ClientConnection(Protocol):
             raw.protocol.dataReceived(rest)
 
     def next_payload(self) -> Any:
-        """The client's next packet."""
-        return self._exchange.next()
+        """The client's next packet; raises a refusal that had to wait for it."""
+        return self._exchange.next().addCallback(self._welcome)
+
+    def _welcome(self, payload: bytes) -> bytes:
+        # A client that asks for TLS can read the refusal only through it.
+        if self._refusal is not None and (self.secure or not is_ssl_request(payload)):
+            raise self._refusal
+        return payload
+
+    def _introduce(self, data: bytes) -> bytes:
+        """Take a PROXY header off the first bytes; what follows it. Raises BadProxyHeader."""
+        header = self._header
+        assert header is not None
+        header.feed(data)
+        if header.recognised and not self._from_balancer:
+            raise BadProxyHeader("PROXY header from an address that is not in proxy_protocol_networks")
+        if header.pending:
+            return b""
+        self._header = None
+        if header.client is not None:
+            balancer, self.peer = self.peer, proxied_peer(header.client)
+            self.secure = self.secure and not self.peer.address
+            self.log.debug(
+                "[clientConnection={client}] The client behind {balancer} is {peer}.",
+                client=self.number,
+                balancer=str(balancer),
+                peer=str(self.peer),
+            )
+        if self._from_balancer:
+            self._refusal = self._registry.locate(self)
+        return header.rest
+
+    def _bad_header(self, problem: BadProxyHeader) -> None:
+        refusal = proxy_header_refused(str(problem))
+        self._registry.refusals.note(self.peer, refusal)
+        self._stop_timer()
+        self.send(error_packet(refusal))
+        self.close()
 
     def send(self, payload: bytes) -> None:
         """Send the next packet of a log-in."""
@@ -127,13 +179,16 @@ class ClientConnection(Protocol):
 
     def _logged_in(self, login: LoggedIn) -> None:
         self._login = None
+        self._refusal = self._registry.authenticated(self, login.key.username)
+        if self._refusal is not None:
+            self._not_logged_in(Failure(self._refusal))
+            return
         if self._exchange.unread:
             # A command before its log-in was answered: whoever does that guesses.
             self.abort()
             return
         self._stop_timer()
         self._capabilities = login.capabilities
-        self._registry.authenticated()
         self.transport.registerProducer(self, True)
         self._is_producer = True
         self.commands = CommandPhase(
@@ -155,10 +210,13 @@ class ClientConnection(Protocol):
             shown = client_mistake(problem)
         else:
             shown = visible_error(problem)
-        self.log.info(
-            "[clientConnection={client}] log-in failed: {problem}", client=self.number, problem=shown
-        )
-        self._registry.refused()
+        if problem is self._refusal:
+            self._registry.refusals.note(self.peer, shown)
+        else:
+            self._registry.refused()
+            self.log.info(
+                "[clientConnection={client}] log-in failed: {problem}", client=self.number, problem=shown
+            )
         self.send(error_packet(shown))
         self.close()
 
@@ -166,7 +224,7 @@ class ClientConnection(Protocol):
         """COM_CHANGE_USER: the session starts over, authenticated anew."""
         assert self.commands is not None
         self.commands.stop()
-        self._exchange = Exchange(MAX_LOGIN_PACKET, self.abort)
+        self._exchange = Exchange(self._context.options.max_login_packet_size, self.abort)
         self._sent = 0
         self.commands = None
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)
@@ -195,8 +253,12 @@ class ClientConnection(Protocol):
             commands.data(data)
             return
         try:
-            if not self._exchange.feed(data):
+            if self._header is not None:
+                data = self._introduce(data)
+            if data and not self._exchange.feed(data):
                 self.abort()
+        except BadProxyHeader as problem:
+            self._bad_header(problem)
         except MalformedPacket as problem:
             self._exchange.fail(problem)
 
@@ -275,6 +337,15 @@ class ClientConnection(Protocol):
     def abort(self) -> None:
         """Close at once."""
         self.transport.abortConnection()
+
+    def end_by_kill(self) -> None:
+        """Another client's KILL: the statement ends, and the connection."""
+        self.log.info("[clientConnection={client}] killed", client=self.number)
+        if self.commands is None:
+            self.abort()
+            return
+        self.commands.end_by_kill()
+        self.close()
 
     def drain(self) -> None:
         """Close when nothing is in progress."""

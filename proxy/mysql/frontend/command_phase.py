@@ -1,49 +1,41 @@
 """The command phase of one client: a command in, a connection borrowed, its response passed on.
 
-Theory of operation. ``_Stage`` says what the session waits for::
-
-    IDLE      the next command            BUSY    a connection, or a replay on it
-    RUNNING   the rest of a response      FILE    the client's LOCAL INFILE packets
-    REFUSING  the rest of a long command that is answered with an error
-    CLOSED    nothing any more
-
 A connection is borrowed at the first statement and returned at the end of a response after which the session
 value has no tie to it. A statement whose verdict is PLAIN, on an idle connection that has the session's
 settings, goes from socket to socket without a Deferred.
 """
 
-import enum
-from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
 
 from ...errors import (
-    ClientError,
     connection_lost,
+    interrupted,
     malformed,
     refused_command,
+    too_many_statements,
     unknown_command,
 )
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
-from ..session.verdict import PLAIN, Verdict
+from ..session.verdict import PLAIN, Kill, Verdict
 from ..wire.capabilities import Capability
 from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER
-from ..wire.intake import CommandIntake
 from ..wire.results import farewell_text
-from ..wire.scanner import ResponseScanner
 from .channel import ClientChannel
+from .command_reception import CommandReception, Stage
 from .context import EndpointContext
+from .killing import kill_client
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
-from .screening import Screening
+from .registry import FIRST_CLIENT_NUMBER
 from .tenancy import Tenancy
-from .visible import client_mistake
+from .visible import client_mistake, visible_error
 
 __all__ = ["CommandPhase"]
 
@@ -51,16 +43,7 @@ _QUERY = int(Command.QUERY)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
-class _Stage(enum.Enum):
-    IDLE = "idle"
-    BUSY = "busy"
-    RUNNING = "running"
-    FILE = "file"
-    REFUSING = "refusing"
-    CLOSED = "closed"
-
-
-class CommandPhase:
+class CommandPhase(CommandReception):
     """One client after its log-in; borrows on its behalf."""
 
     log = Logger()
@@ -74,77 +57,22 @@ class CommandPhase:
         capabilities: Capability,
         program: str,
     ) -> None:
-        self.channel = channel
-        self.value = value
-        #: When the last command came, on the reactor's clock.
-        self.last_active = context.clock.seconds()
+        super().__init__(channel, context, value, capabilities)
+        self.username: str = key.username
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
-        self._screening = Screening(context.screen, value)
         self._outcomes = Outcomes(context, value, channel.number)
-        self._context = context
-        self._seconds: Callable[[], float] = context.clock.seconds
-        self._intake = CommandIntake(context.options.max_statement_size)
-        self._scanner = ResponseScanner(
-            deprecate_eof=bool(capabilities & Capability.DEPRECATE_EOF),
-            session_track=bool(capabilities & Capability.SESSION_TRACK),
-        )
-        self._stage = _Stage.IDLE
         self._was_running = False
-        self._beginning = False
-        self._draining = False
+        #: Counts commands, so that a KILL does not hit a later one than was meant.
+        self.statement_count = 0
+        #: A KILL came before the present one was sent.
+        self._interrupted = False
         self.said_goodbye = False
-        self._packet = b""
-        self._kind = ResponseKind.NONE
-        self._verdict = PLAIN
-        #: The present command has no response.
-        self._silent = False
-        self._refusal: ClientError | None = None
         #: What the session lost with its connection while the client was silent.
         self._loss: str | None = None
 
-    @property
-    def waits_for_client(self) -> bool:
-        """Whether the next move is the client's: a command, or the rest of one."""
-        return self._stage is _Stage.IDLE or self._intake.uploading
-
-    # What the client sends
-
-    def data(self, data: bytes) -> None:
-        """A chunk from the client."""
-        self._intake.feed(data)
-        if self._stage is _Stage.IDLE:
-            self._next()
-        elif self._stage is not _Stage.CLOSED:
-            self._continue_command()
-
-    def _next(self) -> None:
-        """Begin the commands that are there, until one has to wait."""
-        if self._beginning:
-            # Called from below: the loop that is running goes on, however many commands there are.
-            return
-        self._beginning = True
-        try:
-            self._begin_commands()
-        finally:
-            self._beginning = False
-
-    def _begin_commands(self) -> None:
-        while self._stage is _Stage.IDLE and not self.channel.full:
-            try:
-                packet = self._intake.take()
-            except MalformedPacket as problem:
-                self._broken(problem)
-                return
-            if packet is None or self._intake.buffered <= self._context.options.client_buffer_size:
-                self.channel.resume("pipeline")
-            if packet is None:
-                if self._draining and not self.value.in_transaction:
-                    self.channel.close()
-                return
-            self._begin(packet)
-
     def _begin(self, packet: bytes) -> None:
         self.last_active = self._seconds()
+        self.statement_count += 1
         code = packet[HEADER]
         self._packet = packet
         self._silent = code in _WITHOUT_RESPONSE
@@ -155,32 +83,41 @@ class CommandPhase:
             lost, self._loss = self._loss, None
             self.refuse(connection_lost(lost))
         elif code == _QUERY:
-            self.run(ResponseKind.RESULT, self._screening.statement(packet, self._intake.uploading))
+            self._query(packet)
         elif code in LOCAL_COMMANDS and self._intake.uploading and code != Command.STMT_SEND_LONG_DATA:
             self.refuse(malformed("the command is too long"))
         elif code in LOCAL_COMMANDS:
             LOCAL_COMMANDS[Command(code)](self, packet)
         elif code in RESPONSES:
-            self.run(RESPONSES[code], self._screening.command(code, packet, self._intake.uploading))
+            self._run_command(code, packet)
         elif code in REFUSED:
             self.refuse(refused_command(REFUSED[code]))
         else:
             self.refuse(unknown_command())
 
-    def _broken(self, problem: MalformedPacket) -> None:
-        """The client does not follow the protocol: tell it, and let go."""
-        self.log.info(
-            "[clientConnection={client}] the client broke the protocol: {problem}",
-            client=self.channel.number,
-            problem=problem,
-        )
-        self.channel.send_error(client_mistake(problem), self._intake.sequence)
-        self.channel.close()
+    def _query(self, packet: bytes) -> None:
+        try:
+            verdict = self._screening.statement(packet, self._intake.uploading)
+        except MalformedPacket as problem:
+            self.refuse(client_mistake(problem))
+            return
+        if verdict.kill is not None and verdict.kill.is_for_client(FIRST_CLIENT_NUMBER):
+            self.kill(verdict.kill)
+            return
+        if verdict.asks_connection_id:
+            self._packet = self._screening.with_connection_id(packet, self.channel.number)
+        self.run(ResponseKind.RESULT, verdict)
 
-    def drained(self) -> None:
-        """The client has read what there was: go on with the commands it has sent."""
-        if self._intake.buffered or self._draining:
-            self._next()
+    def _run_command(self, code: int, packet: bytes) -> None:
+        verdict = self._screening.command(code, packet, self._intake.uploading)
+        if code == Command.STMT_PREPARE:
+            limit = self._context.options.max_prepared_statements_per_client
+            if len(self.value.statements) >= limit:
+                self.refuse(too_many_statements(limit))
+                return
+            if verdict.asks_connection_id:
+                self._packet = self._screening.with_connection_id(packet, self.channel.number)
+        self.run(RESPONSES[code], verdict)
 
     # Running a command on a connection
 
@@ -188,15 +125,22 @@ class CommandPhase:
         """Send the present command on a connection, borrowed if need be."""
         self._kind = kind
         self._verdict = verdict
-        self._stage = _Stage.BUSY
+        self._stage = Stage.BUSY
+        self._interrupted = False
         self.tenancy.acquire(verdict.reads, self._send, self.refuse)
 
     def _send(self, connection: BackendConnection) -> None:
+        if self._interrupted:
+            if self.value.tie() is Tie.NONE:
+                self.tenancy.release()
+            self.refuse(interrupted())
+            return
         self._scanner.begin(self._kind)
+        self._scanner.out_parameters = self._verdict.calls and self._packet[HEADER] == Command.STMT_EXECUTE
         self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
         # An error packet has no status flags: until others come, those known stand.
         self._scanner.status = self.value.status
-        self._stage = _Stage.RUNNING
+        self._stage = Stage.RUNNING
         if self.channel.full:
             connection.transport.pauseProducing()
         write_now(connection.transport, self._packet)
@@ -205,97 +149,18 @@ class CommandPhase:
         elif self._kind is ResponseKind.NONE:
             self._ended()
 
-    def _continue_command(self) -> None:
-        """More of a command whose beginning was sent or refused, or of a file; or the next one, early."""
-        self.last_active = self._seconds()
-        try:
-            if self._intake.uploading:
-                if self._stage is _Stage.RUNNING:
-                    self._upload()
-                elif self._stage is _Stage.FILE:
-                    self._upload_file()
-                elif self._stage is _Stage.REFUSING:
-                    self._swallow()
-        except MalformedPacket as problem:
-            self._broken(problem)
-            return
-        if (
-            self._stage is not _Stage.IDLE
-            and self._intake.buffered > self._context.options.client_buffer_size
-        ):
-            self.channel.pause("pipeline")
-        else:
-            self.channel.resume("pipeline")
-
-    def _upload(self) -> None:
-        connection = self.tenancy.connection
-        assert connection is not None
-        piece = self._intake.upload()
-        self._verdict = self._screening.piece(self._intake.text, self._verdict)
-        connection.transport.write(piece)
-        if not self._intake.uploading and self._kind is ResponseKind.NONE:
-            self._ended()
-
-    def _upload_file(self) -> None:
-        connection = self.tenancy.connection
-        assert connection is not None
-        connection.transport.write(self._intake.upload_file(self._scanner.sequence_offset))
-        if not self._intake.uploading:
-            self._scanner.after_infile()
-            self._stage = _Stage.RUNNING
-
-    def _swallow(self) -> None:
-        self._intake.skip()
-        if self._intake.uploading:
-            return
-        self._stage = _Stage.IDLE
-        if self._refusal is not None:
-            self.refuse(self._refusal)
-        self._next()
-
-    def refuse(self, error: ClientError) -> None:
-        """Answer the command with an error of the proxy, once all of it has arrived."""
-        if self._stage is _Stage.CLOSED:
-            return
-        was_idle = self._stage is _Stage.IDLE
-        if self._intake.uploading:
-            self._refusal = error
-            self._stage = _Stage.REFUSING
-            self._continue_command()
-            return
-        self._refusal = None
-        self._packet = b""
-        self._stage = _Stage.IDLE
-        if not self._silent:
-            self.channel.send_error(error, self._intake.sequence)
-        if not was_idle:
-            self._resume_commands()
-
-    def skip(self) -> None:
-        """Drop the command, once all of it has arrived, without an answer."""
-        if self._intake.uploading:
-            self._stage = _Stage.REFUSING
-            self._continue_command()
-
-    @property
-    def reply_sequence(self) -> int:
-        """The sequence id with which to answer the present command."""
-        return self._intake.sequence
-
-    def _resume_commands(self) -> None:
-        if self._intake.buffered or self._draining:
-            self._context.clock.callLater(0, self._next)
-
     # What the database sends (Borrower)
 
     def backend_data(self, data: bytes) -> None:
         """A chunk of the response: on to the client."""
         scanner = self._scanner
-        is_awaited = self._stage is _Stage.RUNNING or self._stage is _Stage.FILE
+        is_awaited = self._stage is Stage.RUNNING or self._stage is Stage.FILE
         if not is_awaited or (not scanner.started and len(data) > 3 and not data[3]):
-            # A response begins with 1; with 0 a server speaks that has not read the command.
+            # With 0 a server speaks that has not read the command.
             self.tenancy.cut(f"the target ended the connection: {farewell_text(data)}")
             return
+        if not scanner.started and not self._intake.uploading:
+            scanner.first_sequence = self._intake.sequence
         try:
             out = scanner.feed(data)
         except MalformedPacket as problem:
@@ -305,8 +170,8 @@ class CommandPhase:
             self.channel.write(out)
         if scanner.done:
             self._ended()
-        elif scanner.infile and self._stage is _Stage.RUNNING:
-            self._stage = _Stage.FILE
+        elif scanner.infile and self._stage is Stage.RUNNING:
+            self._stage = Stage.FILE
             self._intake.begin_file()
             self._continue_command()
 
@@ -331,13 +196,13 @@ class CommandPhase:
             number=connection.thread_id if connection is not None else 0,
             reason=reason,
         )
-        if self._stage is _Stage.IDLE:
+        if self._stage is Stage.IDLE:
             self._loss = lost if tied else None
-        elif self._stage is _Stage.CLOSED:
+        elif self._stage is Stage.CLOSED:
             return
         elif self._silent:
             self._loss = lost if tied else None
-            self._stage = _Stage.IDLE
+            self._stage = Stage.IDLE
             self.skip()
             self._resume_commands()
         elif self._scanner.started:
@@ -352,11 +217,26 @@ class CommandPhase:
         if self._intake.uploading:
             self._answered_early()
             return
-        self._packet, packet = b"", self._packet
+        self._packet = b""
+        self._screening.text, text = b"", self._screening.text
         connection = self.tenancy.connection
         assert connection is not None
-        self._outcomes.take_in(self._kind, self._verdict, packet, self._scanner, connection)
-        self._stage = _Stage.IDLE
+        self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
+        if connection.is_being_killed:
+            # The KILL would hit whatever runs next.
+            self._stage = Stage.BUSY
+            connection.when_not_killed(self._part)
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        """Return the connection if nothing ties the session to it, and go on with the next command."""
+        if self._stage is Stage.CLOSED:
+            return
+        self._stage = Stage.IDLE
+        if self.tenancy.connection is None:
+            self._next()
+            return
         if self.value.tie() is Tie.NONE:
             if (self._scanner.errno or self._scanner.warnings) and self.tenancy.may_hold:
                 self.tenancy.hold(self._let_go)
@@ -367,10 +247,10 @@ class CommandPhase:
 
     def _let_go(self) -> None:
         """Return the connection, after it was asked for what is in doubt."""
-        if self._stage is _Stage.CLOSED:
+        if self._stage is Stage.CLOSED:
             return
         if self.value.unsettled:
-            self._stage = _Stage.BUSY
+            self._stage = Stage.BUSY
             self.tenancy.settle(self._settled)
         else:
             self.tenancy.release()
@@ -380,17 +260,59 @@ class CommandPhase:
         self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
         self.tenancy.lost()
         self.channel.resume("target")
-        self._stage = _Stage.REFUSING
+        self._stage = Stage.REFUSING
         self._continue_command()
 
     def _settled(self) -> None:
         self._outcomes.settled()
-        if self._stage is _Stage.CLOSED:
+        if self._stage is Stage.CLOSED:
             return
-        self._stage = _Stage.IDLE
+        self._stage = Stage.IDLE
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()
         self._next()
+
+    # KILL
+
+    @property
+    def running_on(self) -> BackendConnection | None:
+        """The connection on which the session's statement runs at the database now."""
+        return self.tenancy.connection if self._stage in (Stage.RUNNING, Stage.FILE) else None
+
+    def kill(self, kill: Kill) -> None:
+        """End a client, its statement, or this one."""
+        number = self.channel.number
+        if kill.number is None or kill.number == number:
+            self.refuse(interrupted())
+            if not kill.query_only:
+                self.channel.close()
+            return
+        self._stage = Stage.BUSY
+        killing = kill_client(self._context, self.username, kill.number, query_only=kill.query_only)
+        killing.addCallbacks(self._killed, lambda failure: self.refuse(visible_error(failure.value)))
+        killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    def _killed(self, _: None) -> None:
+        if self._stage is Stage.CLOSED:
+            return
+        self._packet = b""
+        self._stage = Stage.IDLE
+        self.channel.send_ok(self.value.status, self.reply_sequence)
+        self._resume_commands()
+
+    def interrupt(self, statement_count: int) -> None:
+        """KILL QUERY: end the statement with this number if it has not reached the database."""
+        is_waiting = self._stage is Stage.BUSY and self.statement_count == statement_count
+        if is_waiting and not self.tenancy.stop_waiting():
+            self._interrupted = True
+
+    def end_by_kill(self) -> None:
+        """KILL CONNECTION: the statement ends, nothing more is answered."""
+        is_asked = self._stage in (Stage.BUSY, Stage.RUNNING, Stage.FILE) and not self._silent
+        if is_asked and not (self._stage is Stage.RUNNING and self._scanner.started):
+            self.channel.send_error(interrupted(), self._intake.sequence)
+        self.stop()
+        self.tenancy.end(running=self._was_running, vanished=True, killed=True)
 
     # Prepared statements, which pin as long as one is open
 
@@ -413,14 +335,14 @@ class CommandPhase:
     def drain(self) -> None:
         """Close as soon as no transaction and no command is in progress."""
         self._draining = True
-        if self._stage is _Stage.IDLE and not self.value.in_transaction:
+        if self._stage is Stage.IDLE and not self.value.in_transaction:
             self.channel.close()
 
     def stop(self) -> None:
         """What the client sends from now on is no command: it is being closed, or changes its user."""
-        if self._stage is not _Stage.CLOSED:
-            self._was_running = self._stage in (_Stage.RUNNING, _Stage.FILE)
-            self._stage = _Stage.CLOSED
+        if self._stage is not Stage.CLOSED:
+            self._was_running = self._stage in (Stage.RUNNING, Stage.FILE)
+            self._stage = Stage.CLOSED
 
     def start_over(self) -> None:
         """Forget the session (COM_RESET_CONNECTION, COM_CHANGE_USER)."""

@@ -21,7 +21,7 @@ from ..session.verdict import Diagnostics
 from ..wire.auth.plugin import NO_PASSWORD, Channel
 from ..wire.auth.registry import SERVER_PLUGINS
 from ..wire.auth_packets import AuthSwitchRequest, ChangeUser
-from ..wire.capabilities import OFFERED_TO_CLIENTS, WIRE_FORMAT, Capability
+from ..wire.capabilities import WIRE_FORMAT, Capability, offered_to_clients
 from ..wire.handshake import HandshakeV10, fresh_nonce
 from ..wire.login import HandshakeResponse41, SSLRequest, is_ssl_request
 from ..wire.status import Status
@@ -81,7 +81,8 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
         server_version=(context.options.server_version or facts.version).encode(),
         connection_id=client.number,
         nonce=fresh_nonce(),
-        capabilities=OFFERED_TO_CLIENTS | (Capability.SSL if context.tls is not None else Capability(0)),
+        capabilities=offered_to_clients(facts.capabilities)
+        | (Capability.SSL if context.tls is not None else Capability(0)),
         collation=_greeting_collation(facts.is_mariadb),
         status=Status(facts.fresh_status),
         auth_plugin=default_plugin,

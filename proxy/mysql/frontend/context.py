@@ -8,10 +8,12 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from ...credentials.source import Credential
+from ...networks import NO_NETWORKS, Networks
 from ...pool.pool import Pool
 from ..backend.connection import BackendConnection
 from ..session.screen import Screen
 from ..wire.auth.rsa import RsaKeyPair
+from ..wire.capabilities import NO_CAPABILITIES, Capability
 from .tls import ServerTls
 
 __all__ = ["ClientOptions", "EndpointContext", "Recent", "ServerFacts"]
@@ -63,6 +65,16 @@ class ClientOptions:
     debug_logging: bool
     server_version: str
     default_auth_type: str
+    max_client_connections_per_address: int = 0
+    max_client_connections_per_user: int = 0
+    client_connection_rate_limit: int = 0
+    max_login_packet_size: int = 128 * 1024
+    max_prepared_statements_per_client: int = 16_382
+    #: Bytes of a statement that are held to be screened as a whole; of a longer one the beginning.
+    whole_command_size: int = 256 * 1024
+    #: Bytes of the longest packet of a database that may end a response.
+    closing_packet_size: int = 256 * 1024
+    balancers: Networks = NO_NETWORKS
 
 
 @attrs.frozen
@@ -74,6 +86,8 @@ class ServerFacts:
     #: Status flags of a connection that has done nothing yet.
     fresh_status: int
     collations: dict[int, tuple[str, str]]
+    #: Of its greeting.
+    capabilities: Capability = NO_CAPABILITIES
 
 
 @attrs.define
@@ -91,7 +105,13 @@ class EndpointContext:
     #: Bounds the wait for an answer of the target.
     limited: Callable[[Deferred[Any]], Deferred[Any]]
     kill: Callable[[BackendConnection], Deferred[None]]
+    #: Ends a statement with the rights of a user, if it is still wanted by then.
+    kill_statement: Callable[[BackendConnection, str, Callable[[], bool]], Deferred[None]]
+    #: Whether a user has the right to end what others run.
+    may_kill: Callable[[str], Deferred[bool]]
     tls: ServerTls | None
     rsa_key: RsaKeyPair
     known_schemas: Recent = attrs.field(factory=Recent)
     names_collations: Recent = attrs.field(factory=Recent)
+    #: A client's protocol by its connection id.
+    find_client: Callable[[int], Any] = lambda _number: None

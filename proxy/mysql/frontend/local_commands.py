@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ...errors import malformed
+from ..session.verdict import Kill
 from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER
+from .registry import FIRST_CLIENT_NUMBER
 
 if TYPE_CHECKING:
     from .command_phase import CommandPhase
@@ -48,6 +50,18 @@ def _set_option(phase: "CommandPhase", packet: bytes) -> None:
     phase.value.settings = phase.value.settings.changed(multi_statements=option == 0)
 
 
+def _process_kill(phase: "CommandPhase", packet: bytes) -> None:
+    """COM_PROCESS_KILL; a number that no client can have is one of the database's own."""
+    if len(packet) != HEADER + 5:
+        phase.refuse(malformed("COM_PROCESS_KILL holds one id of four bytes"))
+        return
+    kill = Kill(int.from_bytes(packet[HEADER + 1 :], "little"), query_only=False)
+    if kill.is_for_client(FIRST_CLIENT_NUMBER):
+        phase.kill(kill)
+    else:
+        phase.run(ResponseKind.RESULT)
+
+
 def _close_statement(phase: "CommandPhase", packet: bytes) -> None:
     phase.close_statement(packet)
 
@@ -66,6 +80,7 @@ LOCAL_COMMANDS: Final[Mapping[Command, Callable[["CommandPhase", bytes], None]]]
     Command.RESET_CONNECTION: _reset_connection,
     Command.CHANGE_USER: _change_user,
     Command.SET_OPTION: _set_option,
+    Command.PROCESS_KILL: _process_kill,
     Command.STMT_CLOSE: _close_statement,
     Command.STMT_SEND_LONG_DATA: _send_long_data,
 }

@@ -10,7 +10,6 @@ from ..session.pins import PinReason
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
-from ..wire.framing import HEADER
 from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
 from ..wire.status import Status
@@ -42,11 +41,11 @@ class Outcomes:
         self,
         kind: ResponseKind,
         verdict: Verdict,
-        packet: bytes,
+        text: bytes,
         scanner: ResponseScanner,
         connection: BackendConnection,
     ) -> None:
-        """Hold as a value what the response to ``packet`` said, and pin where that cannot be."""
+        """Hold as a value what the response to a command said, and pin where that cannot be."""
         if kind in _WITHOUT_STATUS:
             return
         value = self._value
@@ -54,9 +53,9 @@ class Outcomes:
             value.conditions_seen = True
             connection.leave_residue(value)
         if scanner.errno:
-            self._take_error(verdict, packet, connection)
+            self._take_error(verdict, text, connection)
         if kind is ResponseKind.PREPARE:
-            self._take_prepared(verdict, packet, scanner, connection)
+            self._take_prepared(verdict, text, scanner, connection)
             return
         connection.status = scanner.status
         if scanner.result_set:
@@ -64,7 +63,7 @@ class Outcomes:
         if verdict is PLAIN and not scanner.changes and not value.wants_diagnostics:
             value.status = scanner.status
         else:
-            self._take_changes(verdict, packet, scanner, connection)
+            self._take_changes(verdict, text, scanner, connection)
         if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
             unknown = scanner.result_set and verdict.returns_insert_id
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
@@ -72,39 +71,39 @@ class Outcomes:
 
     def settled(self) -> None:
         """The values in effect are known now."""
-        packet, self._unsettled = self._unsettled, b""
-        remember_collation(packet, self._value.settings, self._context.names_collations)
+        text, self._unsettled = self._unsettled, b""
+        remember_collation(text, self._value.settings, self._context.names_collations)
 
-    def _take_error(self, verdict: Verdict, packet: bytes, connection: BackendConnection) -> None:
+    def _take_error(self, verdict: Verdict, text: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""
         connection.leave_traces(self._value)
         if verdict is not PLAIN or not self._value.status & _AUTOCOMMIT:
             self._value.unsettled = True
         if verdict.calls and self._value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
-            self._log_pins([PinReason.UNTRACKED_STATE], packet, connection)
+            self._log_pins([PinReason.UNTRACKED_STATE], text, connection)
 
     def _take_prepared(
-        self, verdict: Verdict, packet: bytes, scanner: ResponseScanner, connection: BackendConnection
+        self, verdict: Verdict, text: bytes, scanner: ResponseScanner, connection: BackendConnection
     ) -> None:
         """A prepared statement has run nothing yet, but lives on this connection."""
         if not scanner.errno:
             self._value.statements[scanner.statement_id] = verdict
             self._value.last_statement = scanner.statement_id
             if self._value.pin(PinReason.PREPARED_STATEMENT, self._seconds()):
-                self._log_pins([PinReason.PREPARED_STATEMENT], packet, connection)
+                self._log_pins([PinReason.PREPARED_STATEMENT], text, connection)
 
     def _take_changes(
-        self, verdict: Verdict, packet: bytes, scanner: ResponseScanner, connection: BackendConnection
+        self, verdict: Verdict, text: bytes, scanner: ResponseScanner, connection: BackendConnection
     ) -> None:
         value = self._value
         changes: Sequence[SessionChanges] = with_known_collation(
-            packet, scanner.changes, value.settings, self._context.names_collations
+            text, scanner.changes, value.settings, self._context.names_collations
         )
         new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
         if any(name == _LAST_GTID for change in changes for name, _ in change.variables):
             value.gtid_at = connection
-        if value.unsettled and len(packet) <= _LONGEST_SET_NAMES:
-            self._unsettled = packet
+        if value.unsettled and len(text) <= _LONGEST_SET_NAMES:
+            self._unsettled = text
         if value.leaves_user_variables(verdict):
             connection.leave_traces(value)
         if verdict.uses_sequence:
@@ -114,9 +113,9 @@ class Outcomes:
             # It has asked once and will ask again: from now on the answer is on its own connection.
             new.append(PinReason.DIAGNOSTICS)
         if new:
-            self._log_pins(new, packet, connection)
+            self._log_pins(new, text, connection)
 
-    def _log_pins(self, reasons: Sequence[PinReason], packet: bytes, connection: BackendConnection) -> None:
+    def _log_pins(self, reasons: Sequence[PinReason], text: bytes, connection: BackendConnection) -> None:
         self.log.info(
             "[clientConnection={client}] The client session was pinned to the database connection"
             " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
@@ -124,5 +123,5 @@ class Outcomes:
             client=self._client,
             number=connection.thread_id,
             reason=", ".join(reason.value for reason in reasons),
-            digest=digest(packet[HEADER + 1 :]),
+            digest=digest(text),
         )

@@ -35,11 +35,14 @@ def recover(context: EndpointContext, connection: BackendConnection, value: Sess
     resetting.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
 
 
-def abandon(context: EndpointContext, connection: BackendConnection) -> None:
-    """End the statement of a client that is gone; what still arrives of its response is dropped."""
+def abandon(context: EndpointContext, connection: BackendConnection, *, kill: bool) -> None:
+    """Give up a connection whose client is gone while a statement runs on it, and ``kill`` the statement.
+
+    What still arrives of its response is dropped.
+    """
     connection.take_back()
     connection.lend(_NOBODY)
-    if not context.options.kill_abandoned_statements:
+    if not kill:
         context.pool.discard(connection)
         return
 

@@ -2,15 +2,20 @@
 
 import re
 
+from ..session.connection_id import with_connection_id
 from ..session.screen import LONGEST_TRIGGER, Dialect, Screen, dialect_of
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Verdict
 from ..wire.commands import Command
-from ..wire.framing import HEADER
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import HEADER, frame
+from ..wire.query_attributes import text_start
 from ..wire.status import Status
 from .statements import LARGE, NAMES_ONLY, UNKNOWN_STATEMENT, verdict_of_piece
 
 __all__ = ["Screening"]
+
+_EXECUTES = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
 
 #: MariaDB's way to say: the one prepared last.
 _LAST_STATEMENT = 0xFFFFFFFF
@@ -22,19 +27,39 @@ _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 class Screening:
     """Judges the commands of one session; a long statement piece by piece."""
 
-    __slots__ = ("_is_text", "_overlap", "_screen", "_value")
+    __slots__ = ("_has_attributes", "_is_text", "_overlap", "_screen", "_value", "text")
 
-    def __init__(self, screen: Screen, value: SessionValue) -> None:
+    def __init__(self, screen: Screen, value: SessionValue, *, has_attributes: bool = False) -> None:
+        """``has_attributes``: the client's capability QUERY_ATTRIBUTES."""
         self._screen = screen
         self._value = value
+        self._has_attributes = has_attributes
+        #: The text of the present command, or its beginning.
+        self.text = b""
         #: The end of the piece of a long statement that was seen last.
         self._overlap = b""
         #: What follows the beginning of the present command is SQL, not the values of parameters.
         self._is_text = False
 
     def statement(self, packet: bytes, is_beginning: bool) -> Verdict:
-        """The verdict on the text of a packet; of a long one it may be only the beginning."""
-        text = packet[HEADER + 1 :]
+        """The verdict on the text of COM_QUERY; of a long one it may be only the beginning.
+
+        Raises MalformedPacket where the text cannot be found behind its attributes.
+        """
+        start = HEADER + 1
+        if self._has_attributes:
+            try:
+                start = text_start(packet, start)
+            except MalformedPacket:
+                if not is_beginning:
+                    raise
+                # Attributes so long that the text is not there yet: then nothing of it is known.
+                self._is_text = False
+                return UNKNOWN_STATEMENT
+        return self._verdict(packet[start:], is_beginning)
+
+    def _verdict(self, text: bytes, is_beginning: bool) -> Verdict:
+        self.text = text
         self._is_text = True
         if is_beginning:
             self._overlap = text[-LONGEST_TRIGGER:]
@@ -52,12 +77,13 @@ class Screening:
 
     def command(self, code: int, packet: bytes, is_beginning: bool) -> Verdict:
         """The verdict on any other command that goes to the database."""
+        if code == Command.STMT_PREPARE:
+            return self._verdict(packet[HEADER + 1 :], is_beginning)
+        self._is_text = False
+        self.text = packet[HEADER + 1 :] if code == Command.INIT_DB else b""
         if code == Command.INIT_DB:
             return NAMES_ONLY
-        if code == Command.STMT_PREPARE:
-            return self.statement(packet, is_beginning)
-        self._is_text = False
-        if code == Command.STMT_EXECUTE:
+        if code in _EXECUTES:
             return self._value.statements.get(self.statement_id(packet), UNKNOWN_STATEMENT)
         return PLAIN
 
@@ -65,6 +91,13 @@ class Screening:
         """Which prepared statement a command means."""
         number = int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little")
         return self._value.last_statement if number == _LAST_STATEMENT else number
+
+    def with_connection_id(self, packet: bytes, number: int) -> bytes:
+        """The command with the client's own id in the place of each CONNECTION_ID() of its text."""
+        text = self.text
+        escapes = self._dialect() is not Dialect.NO_BACKSLASH_ESCAPES
+        new = with_connection_id(text, number, backslash_escapes=escapes)
+        return packet if new is text else frame(packet[HEADER : len(packet) - len(text)] + new)
 
     def _dialect(self) -> Dialect:
         variables = self._value.settings.variables

@@ -9,7 +9,6 @@ from ..session.pins import PinReason
 from ..session.screen import may_leave_state
 from ..session.settings import Settings
 from ..session.verdict import PLAIN, Diagnostics, Verdict
-from ..wire.framing import HEADER
 from ..wire.results import SessionChanges
 from .context import Recent
 
@@ -32,7 +31,10 @@ LARGE: Verdict = attrs.evolve(PLAIN, reads=Diagnostics.LAST_INSERT_ID)
 #: A prepared statement the session has no record of: nobody knows what it does.
 UNKNOWN_STATEMENT: Verdict = attrs.evolve(PLAIN, pins=frozenset({PinReason.UNREADABLE}))
 
-_SET_NAMES = re.compile(rb"\s*set\s+names\s+'?\w+'?(\s+collate\s+'?\w+'?)?\s*;?\s*\Z", re.IGNORECASE)
+# Possessive throughout, so that a text of blanks is not tried in every possible way.
+_SET_NAMES = re.compile(
+    rb"\s*+set\s++names\s++'?+\w++'?+(?:\s++collate\s++'?+\w++'?+)?+\s*+;?+\s*+\Z", re.IGNORECASE
+)
 
 
 def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
@@ -49,30 +51,28 @@ def verdict_of_piece(piece: bytes, so_far: Verdict) -> Verdict:
 _COLLATION_SETTINGS = frozenset({"default_collation_for_utf8mb4", "character_set_collations"})
 
 
-def _is_plain_set_names(packet: bytes, current: Settings) -> bool:
-    return _SET_NAMES.match(packet, HEADER + 1) is not None and _COLLATION_SETTINGS.isdisjoint(
-        current.variables
-    )
+def _is_plain_set_names(text: bytes, current: Settings) -> bool:
+    return _SET_NAMES.match(text) is not None and _COLLATION_SETTINGS.isdisjoint(current.variables)
 
 
 def with_known_collation(
-    packet: bytes, changes: Sequence[SessionChanges], current: Settings, known: Recent
+    text: bytes, changes: Sequence[SessionChanges], current: Settings, known: Recent
 ) -> Sequence[SessionChanges]:
     """Add the collation that SET NAMES chose, which servers do not report, where it is known already."""
-    if len(changes) != 1 or not _is_plain_set_names(packet, current):
+    if len(changes) != 1 or not _is_plain_set_names(text, current):
         return changes
-    collation = known.get(packet[HEADER + 1 :])
+    collation = known.get(text)
     if collation is None:
         return changes
     variables = (*changes[0].variables, ("collation_connection", collation))
     return [attrs.evolve(changes[0], variables=variables)]
 
 
-def remember_collation(packet: bytes, current: Settings, known: Recent) -> None:
+def remember_collation(text: bytes, current: Settings, known: Recent) -> None:
     """Keep what a SET NAMES was found to have chosen."""
     collation = current.variables.get("collation_connection")
-    if collation is not None and _is_plain_set_names(packet, current):
-        known.put(packet[HEADER + 1 :], collation)
+    if collation is not None and _is_plain_set_names(text, current):
+        known.put(text, collation)
 
 
 def named(reads: Diagnostics) -> str:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...errors import ClientError, diagnostics_gone
+from ...errors import ClientError, diagnostics_gone, interrupted
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed, TargetError
 from ..session.settings import never_replay
@@ -124,10 +124,17 @@ class Tenancy:
         def not_borrowed(failure: Failure) -> None:
             self._pending = None
             if not self._over:
-                refused(visible_error(failure.value))
+                refused(interrupted() if failure.check(CancelledError) else visible_error(failure.value))
 
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
+
+    def stop_waiting(self) -> bool:
+        """Leave the queue for a connection, as killed; False if the session does not wait there."""
+        if self._pending is None:
+            return False
+        self._pending.cancel()
+        return True
 
     def _foreign(self, connection: BackendConnection, reads: Diagnostics) -> Diagnostics:
         """What a connection would answer with another session's: no other statement clears it first."""
@@ -370,7 +377,7 @@ class Tenancy:
         if connection is not None:
             recover(self._context, connection, self._value)
 
-    def end(self, *, running: bool, vanished: bool) -> None:
+    def end(self, *, running: bool, vanished: bool, killed: bool = False) -> None:
         """The client is gone, ``running`` a statement; ``vanished`` if it did not say goodbye."""
         self._over = True
         if self._pending is not None:
@@ -380,8 +387,8 @@ class Tenancy:
         connection, self.connection = self.connection, None
         if connection is None or connection.borrower is None:
             return
-        if running:
-            abandon(self._context, connection)
+        if running or connection.is_being_killed:
+            abandon(self._context, connection, kill=killed or self._context.options.kill_abandoned_statements)
         elif vanished and self._value.in_transaction:
             # The target rolls back when the connection ends.
             connection.take_back()

@@ -14,12 +14,12 @@ there.
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import attrs
 
-__all__ = ["MAX_PIECES", "Kind", "Lexed", "Token", "lex", "split_statements"]
+__all__ = ["MAX_PIECES", "Kind", "Lexed", "Piece", "Token", "lex", "pieces", "split_statements"]
 
 # Tokens, blanks and comments; about 50 ms. A list of values counts as one, so only odd texts come near it.
 MAX_PIECES = 50_000
@@ -47,6 +47,21 @@ class Token(NamedTuple):
 
     kind: Kind
     text: bytes
+
+
+class Piece(NamedTuple):
+    """A token, blank or comment with its place in the text."""
+
+    kind: Kind
+    start: int
+    end: int
+    text: bytes
+
+    @property
+    def word(self) -> bytes:
+        """In capitals, without the quotes of a quoted name."""
+        text = self.text[1:-1] if self.kind is Kind.BACKQUOTED else self.text
+        return text.upper()
 
 
 @attrs.define
@@ -102,17 +117,25 @@ def lex(statement: bytes, backslash_escapes: bool) -> Lexed:
 
 def split_statements(text: bytes) -> list[bytes]:
     """The statements of a text, cut at semicolons outside of literals and comments, without empty ones."""
-    pieces = []
-    start = at = 0
+    statements = []
+    start = 0
+    for piece in pieces(text, backslash_escapes=True):
+        if piece.kind is Kind.MARK and piece.text == b";":
+            statements.append(text[start : piece.start])
+            start = piece.end
+    statements.append(text[start:])
+    return [statement.strip() for statement in statements if statement.strip()]
+
+
+def pieces(text: bytes, backslash_escapes: bool) -> Iterator[Piece]:
+    """All of a text cut into pieces, without a judgement on how far they can be trusted."""
+    match = _WITH_ESCAPES if backslash_escapes else _WITHOUT_ESCAPES
+    at = 0
     while at < len(text):
-        found = _WITH_ESCAPES(text, at)
+        found = match(text, at)
         assert found is not None
+        yield Piece(Kind(found.lastindex or Kind.MARK), at, found.end(), found.group())
         at = found.end()
-        if found.lastindex == Kind.MARK and found.group() == b";":
-            pieces.append(text[start : at - 1])
-            start = at
-    pieces.append(text[start:])
-    return [piece.strip() for piece in pieces if piece.strip()]
 
 
 class _Lexer:

@@ -14,6 +14,7 @@ import enum
 import attrs
 
 from .effects import Evidence, from_bytes, from_tokens, has_user_variable, pins, reads, xa
+from .kill import kill_in
 from .lexer import Lexed, lex
 from .pins import PinReason
 from .verdict import PLAIN, Verdict
@@ -59,8 +60,9 @@ def dialect_of(character_set_client: str, no_backslash_escapes: bool) -> Dialect
 # Each rule has at least one of these as a necessary word, except that `@`, an executable comment, and words
 # that matter only in a SET or after another statement are looked for apart.
 _TRIGGERS = frozenset(
-    b"authorization backup binlog call currval diagnostics errors execute flush found_rows get_lock handler "
-    b"last_insert_id lastval lock next nextval optimizer_trace prepare previous profile profiles profiling "
+    b"authorization backup binlog call connection_id currval diagnostics errors execute flush found_rows "
+    b"get_lock handler kill last_insert_id lastval lock next nextval optimizer_trace prepare previous "
+    b"profile profiles profiling "
     b"returning analyze setval role row_count rowcount "
     b"service_get_read_locks service_get_write_locks sql_calc_found_rows temporary "
     b"version_tokens_lock_exclusive "
@@ -154,6 +156,8 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
         returns_insert_id=e.has(b"RETURNING") or e.has(b"ANALYZE"),
         uses_sequence=e.has(b"NEXTVAL") or e.has(b"SETVAL") or e.has(b"NEXT"),
         calls=e.has(b"CALL") or e.has(b"EXECUTE"),
+        kill=kill_in(e) if certain else None,
+        asks_connection_id=certain and e.has(b"CONNECTION_ID"),
         multiple=e.has(b";") if lexed.ambiguous else len(statements) > 1,
     )
 

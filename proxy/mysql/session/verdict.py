@@ -11,7 +11,7 @@ import attrs
 
 from .pins import PinReason
 
-__all__ = ["Diagnostics", "PLAIN", "Verdict", "Xa"]
+__all__ = ["Diagnostics", "Kill", "PLAIN", "Verdict", "Xa"]
 
 
 class Diagnostics(enum.Flag):
@@ -35,6 +35,18 @@ class Xa(enum.Enum):
 
 
 @attrs.frozen
+class Kill:
+    """Whom a KILL wants to end; ``number`` is None for the sender itself."""
+
+    number: int | None
+    query_only: bool
+
+    def is_for_client(self, first_number: int) -> bool:
+        """Whether it means a client of the proxy; lower numbers are the server's own."""
+        return self.number is None or self.number >= first_number
+
+
+@attrs.frozen
 class Verdict:
     """The effects of one text as the client sent it, which may hold several statements.
 
@@ -48,6 +60,8 @@ class Verdict:
     calls: runs stored code by name (CALL, EXECUTE, EXECUTE IMMEDIATE).
     returns_insert_id: rows in its answer may come from an INSERT, whose id is then not reported.
     uses_sequence: asks a sequence for its next value, or sets it.
+    kill: the text is a KILL of a connection by its id.
+    asks_connection_id: calls CONNECTION_ID(), in a text whose tokens are certain.
     multiple: more than one statement; also true of a compound statement that holds statements.
     """
 
@@ -60,6 +74,8 @@ class Verdict:
     multiple: bool = False
     returns_insert_id: bool = False
     uses_sequence: bool = False
+    kill: Kill | None = None
+    asks_connection_id: bool = False
 
 
 PLAIN = Verdict()

@@ -44,6 +44,8 @@ class Command(enum.IntEnum):
     BINLOG_DUMP_GTID = 0x1E
     RESET_CONNECTION = 0x1F
     CLONE = 0x20
+    #: MariaDB's.
+    STMT_BULK_EXECUTE = 0xFA
 
 
 class ResponseKind(enum.Enum):
@@ -64,6 +66,7 @@ RESPONSES: dict[int, ResponseKind] = {
     Command.FIELD_LIST: ResponseKind.FIELDS,
     Command.STATISTICS: ResponseKind.STRING,
     Command.PROCESS_INFO: ResponseKind.RESULT,
+    Command.PROCESS_KILL: ResponseKind.RESULT,
     Command.DEBUG: ResponseKind.RESULT,
     Command.PING: ResponseKind.RESULT,
     Command.STMT_PREPARE: ResponseKind.PREPARE,
@@ -73,6 +76,7 @@ RESPONSES: dict[int, ResponseKind] = {
     Command.STMT_RESET: ResponseKind.RESULT,
     Command.SET_OPTION: ResponseKind.RESULT,
     Command.STMT_FETCH: ResponseKind.ROWS,
+    Command.STMT_BULK_EXECUTE: ResponseKind.RESULT,
 }
 
 #: Commands with no place behind a proxy, and what their sender is told.
@@ -82,5 +86,4 @@ REFUSED: dict[int, str] = {
     Command.BINLOG_DUMP_GTID: "Replication is not supported through RDS Proxy",
     Command.REGISTER_SLAVE: "Replication is not supported through RDS Proxy",
     Command.CLONE: "COM_CLONE is not supported through RDS Proxy",
-    Command.PROCESS_KILL: "COM_PROCESS_KILL is not supported through RDS Proxy; use KILL",
 }

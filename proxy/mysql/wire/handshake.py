@@ -43,8 +43,8 @@ def _has_nonce_length(_packet: object, _attribute: object, value: bytes) -> None
 class HandshakeV10:
     """The server's greeting.
 
-    ``mariadb_capabilities`` are the bits above 32 that MariaDB announces in bytes reserved by MySQL. They
-    exist only where LONG_PASSWORD is absent, which is how MariaDB says that it is not MySQL; 0 otherwise.
+    MariaDB announces the bits from 32 up in bytes reserved by MySQL. They exist only where LONG_PASSWORD is
+    absent, which is how MariaDB says that it is not MySQL.
     """
 
     server_version: bytes
@@ -54,23 +54,17 @@ class HandshakeV10:
     collation: int
     status: Status
     auth_plugin: bytes
-    mariadb_capabilities: int = 0
 
     @property
     def is_mariadb(self) -> bool:
         """Whether the server is a MariaDB, by its version; the prefix is gone since MariaDB 11."""
         return self.server_version.startswith(_MARIADB_PREFIX) or b"mariadb" in self.server_version.lower()
 
-    @property
-    def plain_version(self) -> bytes:
-        """The version without the prefix that MariaDB wears for MySQL's replicas."""
-        return self.server_version.removeprefix(_MARIADB_PREFIX)
-
     def encode(self) -> bytes:
         """The payload; the plugin's name is sent only with PLUGIN_AUTH."""
-        flags = self.capabilities.to_bytes(4, "little")
+        flags = self.capabilities.low.to_bytes(4, "little")
         named = Capability.PLUGIN_AUTH in self.capabilities
-        extended = 0 if Capability.LONG_PASSWORD in self.capabilities else self.mariadb_capabilities
+        extended = 0 if Capability.LONG_PASSWORD in self.capabilities else self.capabilities.high
         return b"".join(
             (
                 bytes((_PROTOCOL_VERSION,)),
@@ -110,6 +104,8 @@ class HandshakeV10:
         nonce_size = reader.integer(1)
         reader.take(6)
         extended = reader.integer(4)
+        if Capability.LONG_PASSWORD not in capabilities:
+            capabilities |= Capability(extended << 32)
         nonce += reader.take(max(NONCE_LENGTH + 1, nonce_size) - 8)
         named = Capability.PLUGIN_AUTH in capabilities
         return cls(
@@ -120,5 +116,4 @@ class HandshakeV10:
             collation=collation,
             status=status,
             auth_plugin=read_trailing_name(reader) if named else b"",
-            mariadb_capabilities=0 if Capability.LONG_PASSWORD in capabilities else extended,
         )

@@ -37,23 +37,32 @@ def _encode_prelude(capabilities: Capability, max_packet_size: int, collation: i
     """The 32 bytes that SSLRequest and HandshakeResponse41 have in common."""
     if Capability.PROTOCOL_41 not in capabilities:
         raise ValueError("a login needs PROTOCOL_41")
+    if capabilities.high and Capability.LONG_PASSWORD in capabilities:
+        raise ValueError("MariaDB's capabilities exclude LONG_PASSWORD")
     return (
-        capabilities.to_bytes(4, "little")
+        capabilities.low.to_bytes(4, "little")
         + max_packet_size.to_bytes(4, "little")
         + bytes((collation,))
-        + bytes(23)
+        + bytes(19)
+        + capabilities.high.to_bytes(4, "little")
     )
 
 
 def _read_prelude(reader: Reader) -> tuple[Capability, int, int]:
-    """Capabilities, packet limit in bytes and collation; the filler's content is ignored."""
+    """Capabilities, packet limit in bytes and collation; the filler's content is ignored.
+
+    Its last four bytes are MariaDB's capabilities if LONG_PASSWORD is not set.
+    """
     low = reader.integer(2)
     if not low & Capability.PROTOCOL_41:
         raise ObsoleteProtocol("the client does not speak the protocol of MySQL 4.1")
     capabilities = Capability(low | reader.integer(2) << 16)
     max_packet_size = reader.integer(4)
     collation = reader.integer(1)
-    reader.take(23)
+    reader.take(19)
+    extended = reader.integer(4)
+    if Capability.LONG_PASSWORD not in capabilities:
+        capabilities |= Capability(extended << 32)
     return capabilities, max_packet_size, collation
 
 

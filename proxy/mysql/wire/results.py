@@ -5,6 +5,7 @@ payloads, without the four bytes of packet header.
 """
 
 import enum
+import re
 
 import attrs
 
@@ -21,7 +22,9 @@ __all__ = [
     "SessionChanges",
     "StateType",
     "decode_session_changes",
+    "definitions_after",
     "farewell_text",
+    "is_progress",
     "select_session_changes",
 ]
 
@@ -31,6 +34,10 @@ ERR = 0xFF
 EOF = 0xFE
 LOCAL_INFILE = 0xFB
 
+_VARIABLE_NAME = re.compile(r"[a-z_][a-z0-9_$]*+(?:\.[a-z_][a-z0-9_$]*+)?+\Z")
+
+#: An ERR packet with an error number that no error has.
+_PROGRESS = b"\xff\xff\xff"
 
 #: MySQL reports this read-only variable with every statement where all variables are tracked.
 STATEMENT_COUNTER = "statement_id"
@@ -140,6 +147,23 @@ class ErrorPacket:
         return cls(errno, sqlstate, text.decode("utf-8", "replace"))
 
 
+def is_progress(payload: bytes) -> bool:
+    """Whether an ERR packet is one of MariaDB's progress reports, which come before the answer."""
+    return payload[:3] == _PROGRESS
+
+
+def definitions_after(column_count: bytes) -> int:
+    """How many column definitions follow the packet that begins a result set.
+
+    A client may do without them (MySQL's CLIENT_OPTIONAL_RESULTSET_METADATA, MariaDB's
+    MARIADB_CLIENT_CACHE_METADATA): then a byte behind the number says whether they follow. MySQL's manual has
+    it in front of the number; servers send it behind.
+    """
+    reader = Reader(column_count)
+    columns = reader.lenenc_int()
+    return 0 if reader.remaining and not reader.integer(1) else columns
+
+
 def farewell_text(data: bytes) -> str:
     """What a server says when it ends a connection by itself, for a log line."""
     try:
@@ -160,6 +184,8 @@ def decode_session_changes(block: bytes) -> SessionChanges:
         if kind == StateType.SYSTEM_VARIABLES:
             while entry.remaining:
                 name = _text(entry.lenenc_bytes()).lower()
+                if not _VARIABLE_NAME.match(name):
+                    raise MalformedPacket("a variable's name that is none")
                 value = _text(entry.lenenc_bytes())
                 if name != STATEMENT_COUNTER:
                     variables.append((name, value))

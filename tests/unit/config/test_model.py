@@ -65,6 +65,8 @@ def test_what_needs_a_restart() -> None:
         "proxy.name",
         "proxy.bind_address",
         "proxy.port",
+        "proxy.socket",
+        "proxy.socket_mode",
         "target_group.name",
         "target_group.targets.host",
         "target_group.targets.port",

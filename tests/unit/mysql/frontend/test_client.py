@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from proxy.demo.certificate import write_certificate
+from proxy.mysql.frontend.registry import FIRST_CLIENT_NUMBER
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers import packets as p
 from tests.peers.client import ClientPeer
@@ -68,7 +69,7 @@ class TestLogIn:
 
     def test_the_greeting(self, world: World) -> None:
         client = world.client()
-        assert client.greeting.startswith(b"\x0a8.0.36\0" + (1001).to_bytes(4, "little"))
+        assert client.greeting.startswith(b"\x0a8.0.36\0" + FIRST_CLIENT_NUMBER.to_bytes(4, "little"))
         assert client.greeting.endswith(b"\0mysql_native_password\0")
         assert world.client().nonce != client.nonce
 

@@ -456,7 +456,7 @@ class TestMalformedCommands:
 
     @pytest.mark.parametrize(
         ("code", "number"),
-        [(0x08, 1235), (0x12, 1235), (0x0C, 1235), (0x00, 1047), (0x21, 1047), (0xFF, 1047)],
+        [(0x08, 1235), (0x12, 1235), (0x00, 1047), (0x21, 1047), (0xFF, 1047)],
     )
     def test_commands_with_no_place_here(self, world: World, code: int, number: int) -> None:
         client = world.client()

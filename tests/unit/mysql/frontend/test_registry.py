@@ -1,11 +1,21 @@
 """The sweep over many clients; what single clients experience is in test_client."""
 
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 import pytest
 from twisted.internet.task import Clock
 
+from proxy.errors import (
+    ClientError,
+    rate_limit_exceeded,
+    too_many_clients,
+    too_many_from_address,
+    too_many_of_user,
+)
+from proxy.mysql.frontend.peer import Peer
 from proxy.mysql.frontend.registry import _SWEEP_BATCH, ClientRegistry
 from tests.peers.world import OPTIONS
 
@@ -28,10 +38,13 @@ class Commands:
 
 @attrs.define(eq=False)
 class Client:
-    number: int = 0
+    number: int = attrs.field(factory=itertools.count().__next__)
     since: float = 0.0
     commands: Commands | None = attrs.field(factory=Commands)
     closed: int = 0
+    peer: Peer = attrs.field(default=Peer("192.0.2.1", 1))
+    counted_address: str = ""
+    counted_user: str = ""
 
     def close(self) -> None:
         self.closed += 1
@@ -43,6 +56,11 @@ class Context:
     options: Any = LIMITS
 
 
+def told(refusals: Iterable[ClientError | None]) -> list[str | None]:
+    """Errors compare by identity, as exceptions do."""
+    return [None if each is None else str(each) for each in refusals]
+
+
 class Scene:
     """A registry full of clients."""
 
@@ -51,7 +69,7 @@ class Scene:
         self.context = context
         self.registry: Any = ClientRegistry(context)
         for client in clients:
-            assert self.registry.admit(client)
+            assert self.registry.admit(client) is None
 
     def round(self) -> None:
         """Enough sweeps to see everybody there is."""
@@ -64,7 +82,8 @@ class TestAdmission:
         scene = Scene()
         scene.context.options = attrs.evolve(scene.context.options, max_client_connections=2)
         first, second, third = Client(), Client(), Client()
-        assert [scene.registry.admit(each) for each in (first, second, third)] == [True, True, False]
+        refusals = told(scene.registry.admit(each) for each in (first, second, third))
+        assert refusals == [None, None, str(too_many_clients(2))]
         assert set(scene.registry) == {first, second}
         assert scene.registry.received == 3
 
@@ -72,7 +91,7 @@ class TestAdmission:
         scene = Scene(Client(), Client())
         scene.context.options = attrs.evolve(scene.context.options, max_client_connections=1)
         assert len(scene.registry) == 2
-        assert not scene.registry.admit(Client())
+        assert str(scene.registry.admit(Client())) == str(too_many_clients(1))
 
     def test_whoever_goes_makes_room(self) -> None:
         client = Client()
@@ -86,6 +105,65 @@ class TestAdmission:
         for client in scene.registry:
             scene.registry.gone(client)
         assert len(scene.registry) == 0
+
+    def test_so_many_a_second(self) -> None:
+        scene = Scene()
+        scene.context.options = attrs.evolve(scene.context.options, client_connection_rate_limit=2)
+        refusals = told(scene.registry.admit(Client()) for _ in range(3))
+        assert refusals == [None, None, str(rate_limit_exceeded(2))]
+        scene.context.clock.advance(0.5)
+        assert scene.registry.admit(Client()) is None
+        assert len(scene.registry) == 3
+
+    def test_who_finds_no_place_uses_up_no_rate(self) -> None:
+        scene = Scene()
+        scene.context.options = attrs.evolve(
+            scene.context.options, client_connection_rate_limit=2, max_client_connections=1
+        )
+        first = Client()
+        assert scene.registry.admit(first) is None
+        assert [scene.registry.admit(Client()).errno for _ in range(5)] == [1040] * 5
+        scene.registry.gone(first)
+        assert scene.registry.admit(Client()) is None
+
+
+class TestPlaces:
+    def test_for_each_address(self) -> None:
+        clients = [Client() for _ in range(3)]
+        elsewhere, unix = Client(peer=Peer("192.0.2.2", 1)), Client(peer=Peer())
+        scene = Scene(*clients, elsewhere, unix)
+        scene.context.options = attrs.evolve(scene.context.options, max_client_connections_per_address=2)
+        refusals = told(scene.registry.locate(each) for each in clients)
+        assert refusals == [None, None, str(too_many_from_address("192.0.2.1", 2))]
+        assert scene.registry.locate(elsewhere) is None
+        assert [scene.registry.locate(unix) for _ in range(3)] == [None] * 3
+        # One that found no place does not give one back.
+        scene.registry.gone(clients[2])
+        assert scene.registry.locate(clients[2]) is not None
+        scene.registry.gone(clients[0])
+        assert scene.registry.locate(clients[2]) is None
+
+    def test_for_each_user(self) -> None:
+        clients = [Client() for _ in range(3)]
+        scene = Scene(*clients)
+        scene.context.options = attrs.evolve(scene.context.options, max_client_connections_per_user=2)
+        refusals = told(scene.registry.authenticated(each, "app") for each in clients)
+        assert refusals == [None, None, str(too_many_of_user("app"))]
+        assert scene.registry.setup_succeeded == 2
+        assert scene.registry.authenticated(clients[2], "eve") is None
+
+    def test_one_that_becomes_another_user_moves(self) -> None:
+        first, second = Client(), Client()
+        scene = Scene(first, second)
+        scene.context.options = attrs.evolve(scene.context.options, max_client_connections_per_user=1)
+        assert scene.registry.authenticated(first, "app") is None
+        assert scene.registry.authenticated(first, "app") is None
+        assert scene.registry.authenticated(first, "eve") is None
+        assert scene.registry.authenticated(second, "app") is None
+        assert str(scene.registry.authenticated(first, "app")) == str(too_many_of_user("app"))
+        for client in (first, second):
+            scene.registry.gone(client)
+        assert scene.registry.authenticated(Client(), "app") is None
 
 
 class TestSweep:
@@ -111,7 +189,7 @@ class TestSweep:
         assert bool(found.closed) is closed
 
     def test_one_sweep_looks_at_a_bounded_number(self) -> None:
-        clients = [Client(number) for number in range(2 * _SWEEP_BATCH + 10)]
+        clients = [Client() for _ in range(2 * _SWEEP_BATCH + 10)]
         scene = Scene(*clients)
         scene.context.clock.advance(100.0)
         for _ in range(6):
@@ -120,7 +198,7 @@ class TestSweep:
             assert sum(client.closed for client in clients) - before <= _SWEEP_BATCH
 
     def test_everybody_has_a_turn(self) -> None:
-        clients = [Client(number) for number in range(2 * _SWEEP_BATCH + 10)]
+        clients = [Client() for _ in range(2 * _SWEEP_BATCH + 10)]
         scene = Scene(*clients)
         scene.context.clock.advance(100.0)
         scene.round()

@@ -15,15 +15,10 @@ from proxy.mysql.session.pins import PinReason
 from proxy.mysql.session.settings import FRESH, Settings
 from proxy.mysql.session.verdict import Diagnostics
 from proxy.mysql.wire.results import SessionChanges
-from tests.peers import packets as p
 
 COLLATION = ("collation_connection", "utf8mb4_uca1400_ai_ci")
 AFTER = FRESH.changed(variables=[COLLATION])
 REPORTED = [SessionChanges(variables=(("character_set_client", "utf8mb4"),), state_changed=True)]
-
-
-def packet(sql: str) -> bytes:
-    return p.packet(b"\x03" + sql.encode())
 
 
 class TestPieces:
@@ -51,9 +46,9 @@ class TestCollationOfSetNames:
     )
     def test_once_found_it_is_known(self, sql: str) -> None:
         known = Recent()
-        assert with_known_collation(packet(sql), REPORTED, FRESH, known) is REPORTED
-        remember_collation(packet(sql), AFTER, known)
-        [change] = with_known_collation(packet(sql), REPORTED, FRESH, known)
+        assert with_known_collation(sql.encode(), REPORTED, FRESH, known) is REPORTED
+        remember_collation(sql.encode(), AFTER, known)
+        [change] = with_known_collation(sql.encode(), REPORTED, FRESH, known)
         assert change == attrs.evolve(REPORTED[0], variables=(*REPORTED[0].variables, COLLATION))
 
     @pytest.mark.parametrize(
@@ -71,17 +66,17 @@ class TestCollationOfSetNames:
     )
     def test_other_statements_are_not_remembered(self, sql: str) -> None:
         known = Recent()
-        remember_collation(packet(sql), AFTER, known)
-        assert with_known_collation(packet(sql), REPORTED, FRESH, known) is REPORTED
+        remember_collation(sql.encode(), AFTER, known)
+        assert with_known_collation(sql.encode(), REPORTED, FRESH, known) is REPORTED
 
     def test_each_text_has_its_own(self) -> None:
         known = Recent()
-        remember_collation(packet("SET NAMES utf8mb4"), AFTER, known)
-        assert with_known_collation(packet("SET NAMES latin1"), REPORTED, FRESH, known) is REPORTED
+        remember_collation(b"SET NAMES utf8mb4", AFTER, known)
+        assert with_known_collation(b"SET NAMES latin1", REPORTED, FRESH, known) is REPORTED
 
     @pytest.mark.parametrize("name", ["default_collation_for_utf8mb4", "character_set_collations"])
     def test_not_while_the_session_has_a_rule_of_its_own(self, name: str) -> None:
-        sql, known = packet("SET NAMES utf8mb4"), Recent()
+        sql, known = b"SET NAMES utf8mb4", Recent()
         ruled: Settings = AFTER.changed(variables=[(name, "utf8mb4_bin")])
         remember_collation(sql, ruled, known)
         assert with_known_collation(sql, REPORTED, FRESH, known) is REPORTED
@@ -90,14 +85,14 @@ class TestCollationOfSetNames:
 
     def test_nothing_is_remembered_of_a_session_that_does_not_know(self) -> None:
         known = Recent()
-        remember_collation(packet("SET NAMES utf8mb4"), FRESH, known)
-        assert with_known_collation(packet("SET NAMES utf8mb4"), REPORTED, FRESH, known) is REPORTED
+        remember_collation(b"SET NAMES utf8mb4", FRESH, known)
+        assert with_known_collation(b"SET NAMES utf8mb4", REPORTED, FRESH, known) is REPORTED
 
     @pytest.mark.parametrize("changes", [[], [SessionChanges(), SessionChanges()]])
     def test_only_the_report_of_one_statement_is_completed(self, changes: list[SessionChanges]) -> None:
         known = Recent()
-        remember_collation(packet("SET NAMES utf8mb4"), AFTER, known)
-        assert with_known_collation(packet("SET NAMES utf8mb4"), changes, FRESH, known) is changes
+        remember_collation(b"SET NAMES utf8mb4", AFTER, known)
+        assert with_known_collation(b"SET NAMES utf8mb4", changes, FRESH, known) is changes
 
 
 class TestNames:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.mysql.wire.commands import ResponseKind
 from proxy.mysql.wire.datatypes import MalformedPacket
+from proxy.mysql.wire.eof_scanner import response_scanner
 from proxy.mysql.wire.results import SessionChanges
 from proxy.mysql.wire.scanner import MAX_CLOSING_PACKET, ResponseScanner
 from tests.peers import packets as p
@@ -168,7 +169,7 @@ CLIENTS = [
 
 
 def scanner_for(eof: bool, track: str) -> ResponseScanner:
-    scanner = ResponseScanner(deprecate_eof=not eof, session_track=track == "shown")
+    scanner = response_scanner(deprecate_eof=not eof, session_track=track == "shown")
     # Every session begins with the OK of its log-in, here of a server with autocommit.
     scanner.begin(Result)
     scanner.feed(p.packet(p.ok(), 1))

@@ -1,0 +1,1 @@
+"""The same tests against every make and version of database: local ones, or images with a Docker engine."""

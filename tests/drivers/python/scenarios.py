@@ -1,0 +1,6 @@
+"""All scenarios: importing this enters them."""
+
+from . import results, sessions, values
+from .stage import SCENARIOS, Scenario, Setting, Stage, play
+
+__all__ = ["SCENARIOS", "Scenario", "Setting", "Stage", "play", "results", "sessions", "values"]

@@ -1,0 +1,297 @@
+"""Scenarios about a session: transactions, settings, the commands beside statements, compression, log-in."""
+
+import contextlib
+
+import pytest
+
+from .links import Link
+from .stage import Stage, scenario
+
+COUNT = "SELECT COUNT(*) FROM {}"
+ROUNDS = 30
+
+
+@scenario()
+def commit_and_roll_back(stage: Stage) -> object:
+    link, other = stage.open(autocommit=False), stage.open()
+    table = stage.table(other, "n INT PRIMARY KEY")
+    seen = []
+    for number, finish in enumerate((link.commit, link.rollback, link.commit)):
+        link.run(f"INSERT INTO {table} VALUES ({number})")
+        seen.append((link.one(COUNT.format(table)), other.one(COUNT.format(table))))
+        finish()
+        seen.append((link.one(COUNT.format(table)), other.one(COUNT.format(table))))
+        link.commit()
+    assert seen == [(1, 0), (1, 1), (2, 1), (1, 1), (2, 1), (2, 2)]
+    return seen
+
+
+@scenario()
+def autocommit_on_and_off(stage: Stage) -> object:
+    link, other = stage.open(), stage.open()
+    table = stage.table(other, "n INT")
+    seen = []
+    for number, on in enumerate((True, False, True, False)):
+        link.autocommit(on)
+        link.run(f"INSERT INTO {table} VALUES ({number})")
+        seen.append((link.one("SELECT @@autocommit"), other.one(COUNT.format(table))))
+        link.rollback()
+    # Turning it on commits; turning it off again begins anew.
+    assert seen == [(1, 1), (0, 1), (1, 2), (0, 2)]
+    return seen
+
+
+@scenario()
+def transaction_in_statements(stage: Stage) -> object:
+    link = stage.open()
+    table = stage.table(link, "n INT PRIMARY KEY")
+    link.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    link.run(f"INSERT INTO {table} VALUES (1)")
+    link.run("SAVEPOINT here")
+    link.run(f"INSERT INTO {table} VALUES (2)")
+    link.run("ROLLBACK TO here")
+    with stage.fails(1062) as texts:
+        link.run(f"INSERT INTO {table} VALUES (1)")
+    link.run("COMMIT")
+    assert link.rows(f"SELECT n FROM {table}") == [(1,)]
+    with stage.fails(1792):
+        link.run("START TRANSACTION READ ONLY")
+        link.run(f"INSERT INTO {table} VALUES (3)")
+    link.run("ROLLBACK")
+    return texts
+
+
+@scenario()
+def deadlock(stage: Stage) -> object:
+    """A lock that does not come, and that the transaction is there afterwards."""
+    first, second = stage.open(), stage.open()
+    table = stage.table(first, "n INT PRIMARY KEY, v INT")
+    first.run(f"INSERT INTO {table} VALUES (1, 0), (2, 0)")
+    second.run("SET SESSION innodb_lock_wait_timeout = 1")
+    first.run("BEGIN")
+    second.run("BEGIN")
+    first.run(f"UPDATE {table} SET v = 1 WHERE n = 1")
+    second.run(f"UPDATE {table} SET v = 2 WHERE n = 2")
+    with stage.fails(1205, "Lock wait timeout exceeded") as texts:
+        second.run(f"UPDATE {table} SET v = 2 WHERE n = 1")
+    second.run("COMMIT")
+    first.run("COMMIT")
+    assert first.rows(f"SELECT v FROM {table} ORDER BY n") == [(1,), (2,)]
+    return texts
+
+
+@scenario("two_phase")
+def two_phase_commit(stage: Stage) -> object:
+    link, other = stage.open(autocommit=False), stage.open()
+    table = stage.table(other, "n INT PRIMARY KEY")
+    seen = []
+    for number, finish in enumerate((link.raw.tpc_commit, link.raw.tpc_rollback)):
+        link.raw.tpc_begin(link.raw.xid(1, f"branch {number} {stage.place.name}", "test"))
+        link.run(f"INSERT INTO {table} VALUES ({number})")
+        link.raw.tpc_prepare()
+        finish()
+        seen.append(other.one(COUNT.format(table)))
+    assert seen == [1, 1]
+    return seen
+
+
+@scenario()
+def settings_of_a_session(stage: Stage) -> object:
+    link, other = stage.open(), stage.open()
+    link.run("SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+03:00'")
+    link.run("SET @kept = 'kept', @größe = 17")
+    link.run("SET NAMES latin1")
+    seen = [link.rows("SELECT @@sql_mode, @@time_zone, @@character_set_client, @kept") for _ in range(2)]
+    assert seen[0] == seen[1] == [("ANSI_QUOTES", "+03:00", "latin1", "kept")]
+    assert other.rows("SELECT @@time_zone, @@character_set_client, @kept") == [("SYSTEM", "utf8mb4", None)]
+    return seen
+
+
+@scenario()
+def schema_is_changed(stage: Stage) -> object:
+    link, other = stage.open(), stage.open(schema="other")
+    seen = [link.one("SELECT name FROM place"), other.one("SELECT name FROM place")]
+    link.select_schema("other")
+    seen += [link.one("SELECT name FROM place"), link.one("SELECT DATABASE()")]
+    link.run("USE app")
+    seen.append(link.one("SELECT name FROM place"))
+    assert seen == ["app", "other", "other", "other", "app"]
+    with stage.fails(1049):
+        link.select_schema("no_such_schema")
+    return seen
+
+
+@scenario()
+def temporary_table(stage: Stage) -> object:
+    link, other = stage.open(), stage.open()
+    link.run("CREATE TEMPORARY TABLE brief (n INT)")
+    link.run("INSERT INTO brief VALUES (1)")
+    with stage.fails(1146):
+        other.run("SELECT * FROM brief")
+    assert link.rows("SELECT * FROM brief") == [(1,)]
+    return True
+
+
+@scenario()
+def ping(stage: Stage) -> object:
+    link = stage.open()
+    link.ping()
+    link.run("BEGIN")
+    link.ping()
+    return link.one("SELECT 1")
+
+
+@scenario("statistics")
+def statistics(stage: Stage) -> object:
+    assert "Uptime" in stage.open().statistics()
+    return True
+
+
+def _marked(link: Link) -> None:
+    link.run("SET @left = 1, SESSION time_zone = '+05:00'")
+    link.run("CREATE TEMPORARY TABLE left_over (n INT)")
+    link.run("BEGIN")
+
+
+def _is_fresh(stage: Stage, link: Link) -> bool:
+    with stage.fails(1146):
+        link.run("SELECT * FROM left_over")
+    return link.rows("SELECT @left, @@time_zone") == [(None, "SYSTEM")]
+
+
+@scenario("reset")
+def reset(stage: Stage) -> object:
+    link = stage.open()
+    _marked(link)
+    link.reset()
+    assert _is_fresh(stage, link)
+    return link.rows("SELECT DATABASE(), USER() LIKE 'app@%', @@autocommit")
+
+
+@scenario("change_user")
+def change_user(stage: Stage) -> object:
+    link = stage.open()
+    _marked(link)
+    link.change_user("eve", stage.second_password, "other")
+    assert _is_fresh(stage, link)
+    seen = link.rows("SELECT DATABASE(), SUBSTRING_INDEX(USER(), '@', 1), CURRENT_USER()")
+    assert seen == [("other", "eve", "eve@%")]
+    link.change_user("app", stage.place.password, "app")
+    assert link.one("SELECT CURRENT_USER()") == "app@%"
+    return seen
+
+
+@scenario("change_user")
+def change_user_with_a_wrong_password(stage: Stage) -> object:
+    link = stage.open()
+    with stage.fails(1045, "Access denied for user 'eve'@"):
+        link.change_user("eve", "wrong", "app")
+    with contextlib.suppress(Exception):
+        link.close()
+    stage.closed(link)
+    return True
+
+
+@scenario()
+def wrong_password(stage: Stage) -> object:
+    with stage.fails(1045, "Access denied for user 'app'@", "(using password: YES)"):
+        stage.open(password="wrong")
+    return True
+
+
+@scenario()
+def schema_that_is_not_there(stage: Stage) -> object:
+    with stage.fails(1049, "no_such_schema") as texts:
+        stage.open(schema="no_such_schema")
+    return texts
+
+
+@scenario()
+def own_connection_id(stage: Stage) -> object:
+    first, second = stage.open(), stage.open()
+    for link in (first, second):
+        assert link.one("SELECT CONNECTION_ID()") == link.thread_id()
+    assert first.thread_id() != second.thread_id()
+    return True
+
+
+@scenario()
+def kill_another(stage: Stage) -> object:
+    victim, killer = stage.open(), stage.open()
+    victim.run("BEGIN")
+    killer.kill(victim.thread_id())
+    # What a driver says of a connection that ends depends on how far the end has come.
+    with pytest.raises(Exception, match=r"(?i)lost|kill|gone|closed|not connected|interrupted|0 bytes"):
+        victim.run("SELECT 1")
+    with contextlib.suppress(Exception):
+        victim.close()
+    stage.closed(victim)
+    return killer.one("SELECT 1")
+
+
+@scenario()
+def kill_a_statement(stage: Stage) -> object:
+    """As the command-line client does it on Ctrl-C: KILL QUERY with the id of the greeting."""
+    victim, killer = stage.open(), stage.open()
+    statement = f"SELECT SLEEP(6.{victim.thread_id():010})"
+    running = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = '{statement}'"
+    ended: list[object] = []
+
+    def sleeps() -> None:
+        try:
+            ended.append(victim.one(statement))
+        except Exception as error:
+            ended.append(stage.driver.number_of(error))
+
+    thread = victim.call_blocking(sleeps)
+    stage.wait_until(lambda: killer.one(running) == 1)
+    killer.run(f"KILL QUERY {victim.thread_id()}")
+    thread.join(30)
+    assert ended in ([1317], [1]), ended
+    return ended, victim.one("SELECT 1")
+
+
+@scenario("attributes")
+def query_attributes(stage: Stage) -> object:
+    link = stage.open()
+    cursor = link.raw.cursor(prepared=True)
+    cursor.add_attribute("color", "größer 😀")
+    cursor.add_attribute("size", 17)
+    sql = "SELECT mysql_query_attribute_string('color'), %s" if stage.has_attributes else "SELECT 'none', %s"
+    cursor.execute(sql, (5,))
+    prepared = cursor.fetchall()
+    cursor.close()
+    cursor = link.raw.cursor()
+    cursor.add_attribute("color", "größer 😀")
+    cursor.execute(sql.replace("%s", "5"))
+    return prepared, cursor.fetchall()
+
+
+@scenario("compress")
+def compression(stage: Stage) -> object:
+    link = stage.open(compress=True)
+    on = link.rows("SHOW SESSION STATUS LIKE 'Compression'")
+    text = "abc 😀 " * 300_000
+    table = stage.table(link, "id INT AUTO_INCREMENT PRIMARY KEY, content LONGTEXT")
+    for length in (0, 1, 49, 50, 51, 20_000, len(text)):
+        link.run(f"INSERT INTO {table} (content) VALUES (%s)", (text[:length],))
+    read = link.rows(f"SELECT content FROM {table} ORDER BY id")
+    assert [row[0] for row in read] == [text[:length] for length in (0, 1, 49, 50, 51, 20_000, len(text))]
+    for number in range(ROUNDS):
+        assert link.one(f"SELECT {number}") == number
+    if stage.place.name == "direct":
+        assert on[0][1] == "ON"
+    return True
+
+
+@scenario()
+def authority_that_is_a_strangers(stage: Stage) -> object:
+    """Whether the driver verifies the certificate at all, which is what the runs with TLS rely on."""
+    if not stage.tls:
+        return None
+    assert stage.open().is_encrypted()
+    try:
+        stage.open(authority=stage.strangers_authority)
+    except Exception as error:
+        return type(error).__name__
+    raise AssertionError("took a certificate of somebody else's")

@@ -1,0 +1,24 @@
+"""A limit on each test: an input that never ends is a find, and must not stop the other tests."""
+
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+#: Seconds; the slowest input takes about one.
+LONGEST = 60
+
+
+@pytest.fixture(autouse=True)
+def _ends() -> Iterator[None]:
+    def too_long(_number: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"does not end within {LONGEST} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

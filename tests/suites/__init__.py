@@ -1,0 +1,1 @@
+"""Other projects' test suites, run at the database itself and through the proxy, and compared."""
