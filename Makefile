@@ -28,11 +28,17 @@ run: $(VENV)/demo.stamp ## start the demo: a database with sample data, and the 
 test: $(VENV)/dev.stamp ## run all tests, those with a real database too
 	@$(BIN)/python -m proxy.demo.install --with-plugins $(PLUGINS)
 	@$(BIN)/python -m tests.mysql_server $(MYSQL)
+	@$(BIN)/python -m tests.drivers.install
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-containers
 test-containers: $(VENV)/containers.stamp ## run tests/containers against images of MySQL and MariaDB; needs Docker
 	@RDS_PROXY_TEST_CONTAINERS=$(IMAGES) $(BIN)/python -m pytest tests/containers $(ARGS)
+
+.PHONY: suites
+suites: $(VENV)/dev.stamp ## run drivers' own test suites, directly and through the proxy (ARGS="pymysql")
+	@$(BIN)/python -m proxy.demo.install
+	@$(BIN)/python -m tests.suites $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## check style, format and types
@@ -49,6 +55,10 @@ format: $(VENV)/dev.stamp ## format the code and apply the safe fixes
 bench: $(VENV)/dev.stamp ## measure the proxy against a direct connection and HAProxy
 	@$(BIN)/python -m proxy.demo.install
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/fuzz.stamp ## fuzz every parser and whole sessions for ten minutes (ARGS="--seconds 60 scanner")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/dev.stamp ## make docs/configuration.md and etc/rds-proxy.toml from the configuration's model
@@ -74,6 +84,11 @@ $(VENV)/dev.stamp: $(VENV)/made.stamp $(MANIFEST)
 $(VENV)/containers.stamp: $(VENV)/dev.stamp $(MANIFEST)
 	@echo "Installing testcontainers into $(VENV) ..."
 	@$(PIP) --editable '.[containers]'
+	@touch $@
+
+# Without atheris, which has wheels for few machines, `make fuzz` runs its Hypothesis part only.
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp
+	@$(PIP) --editable '.[fuzz]' || echo "atheris cannot be installed here."
 	@touch $@
 
 $(VENV)/made.stamp:

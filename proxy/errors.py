@@ -10,6 +10,7 @@ __all__ = [
     "ClientError",
     "access_denied",
     "borrow_timeout",
+    "compression_refused",
     "connection_lost",
     "diagnostics_gone",
     "internal_error",
@@ -100,6 +101,11 @@ def too_many_statements(limit: int) -> ClientError:
 def proxy_header_refused(problem: str) -> ClientError:
     """A PROXY header from an address that is not listed, or a malformed one; ER_HOST_NOT_PRIVILEGED."""
     return ClientError(1130, "HY000", f"rds-proxy: {problem}")
+
+
+def compression_refused(why: str) -> ClientError:
+    """compression_algorithms leaves the client nothing it wants; MySQL's error."""
+    return ClientError(3922, "HY000", why)
 
 
 def tls_required() -> ClientError:

@@ -6,12 +6,15 @@ from pathlib import Path
 import attrs
 
 from .config import Config
+from .config.target_section import TargetConfig
 from .mysql.backend.connector import Target
 from .mysql.backend.errors import TargetError, UnfitTarget
 from .mysql.backend.probe import ProbeResult
 from .mysql.backend.tls import TargetTls, TlsMode
 from .mysql.frontend.context import ClientOptions, ServerFacts
 from .mysql.frontend.tls import ServerTls
+from .mysql.wire.compression import Algorithm
+from .mysql.wire.compression_choice import Compression
 from .mysql.wire.status import Status
 from .networks import Networks
 from .pool.limits import PoolLimits
@@ -52,7 +55,7 @@ def client_options(config: Config) -> ClientOptions:
         exclude_variable_sets="EXCLUDE_VARIABLE_SETS" in filters,
         default_auth_type=proxy.default_client_password_auth_type,
         client_buffer_size=memory // 16,
-        whole_command_size=memory // 4,
+        whole_command_size=memory // 8,
         closing_packet_size=memory // 4,
         balancers=Networks.parse(proxy.proxy_protocol_networks),
     )
@@ -90,7 +93,14 @@ def target(config: Config, keep: Target | None = None) -> Target:
     options = config.target_group.targets[0]
     host, port = (options.host, options.port) if keep is None else (keep.host, keep.port)
     ca = Path(options.tls_ca).read_bytes() if options.tls_ca else None
-    return Target(host, port, TargetTls(TlsMode(options.tls), host, ca), options.connect_timeout)
+    tls = TargetTls(TlsMode(options.tls), host, ca)
+    return Target(host, port, tls, options.connect_timeout, _target_compression(options))
+
+
+def _target_compression(options: TargetConfig) -> Compression | None:
+    if options.compression == "off":
+        return None
+    return Compression(Algorithm(options.compression), options.zstd_compression_level)
 
 
 def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:

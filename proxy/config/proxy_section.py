@@ -15,6 +15,9 @@ __all__ = ["CLIENT_PASSWORD_AUTH_TYPES", "LogConfig", "ProxyConfig", "UserAuthCo
 
 DAY = 86_400.0
 
+#: MySQL's names of the ways to send packets.
+COMPRESSION_ALGORITHMS = ("zlib", "zstd", "uncompressed")
+
 #: RDS's names of the ways in which a client proves its password; empty leaves the choice open.
 CLIENT_PASSWORD_AUTH_TYPES = ("", "MYSQL_NATIVE_PASSWORD", "MYSQL_CACHING_SHA2_PASSWORD")
 
@@ -97,6 +100,12 @@ class _ServiceOptions(ListenerOptions):
         False,
         rds_name="RequireTLS",
         description="Refuse clients that do not use TLS. Needs `tls_certificate` and `tls_private_key`.",
+    )
+    compression_algorithms: tuple[str, ...] = option(
+        COMPRESSION_ALGORITHMS,
+        choices=COMPRESSION_ALGORITHMS,
+        description="Compression that clients may use (MySQL's `protocol_compression_algorithms`). `zlib` is "
+        "preferred to `zstd`; without `uncompressed` a client must use one of them.",
     )
     idle_client_timeout: float = option(
         1800.0,

@@ -121,6 +121,18 @@ class TargetConfig:
         is_path=True,
         description="PEM file with the certificate authorities to trust. Empty trusts the system's.",
     )
+    compression: str = option(
+        "off",
+        choices=("off", "zlib", "zstd"),
+        description="Compression of the connections to the database, where it offers it: less traffic, "
+        "more processor time. It does not depend on what clients use.",
+    )
+    zstd_compression_level: int = option(
+        3,
+        minimum=1,
+        maximum=22,
+        description="Level of `zstd` compression to the database, from fast to small.",
+    )
     connect_timeout: float = option(
         5.0,
         unit="s",

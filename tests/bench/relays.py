@@ -98,7 +98,10 @@ def proxy(
 def proxy_config(
     port: int, database: Address, percent: int, options: Mapping[str, int | str] | None = None
 ) -> str:
-    """Return a configuration with the defaults, but for TLS, which the other ways do not have either."""
+    """Return a configuration with the defaults, but for what the other ways do not have either.
+
+    That is TLS, and the limit on new connections per second.
+    """
     # JSON's numbers and strings are TOML's, too.
     more = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (options or {}).items())
     return f"""\
@@ -112,6 +115,7 @@ bind_address = "127.0.0.1"
 port = {port}
 secrets_file = "secrets.toml"
 drain_timeout = 0
+client_connection_rate_limit = 0
 {more}
 [[proxy.auth]]
 secret_arn = "bench"

@@ -103,7 +103,8 @@ so there are none here.
 | Kernel | {machine.kernel} |
 | Database | MariaDB {machine.mariadb}, private, on the loopback interface |
 | HAProxy | {machine.haproxy}, TCP mode, one thread |
-| rds-proxy | {machine.python}, Twisted {machine.twisted}; default options, but no TLS, log level `warn` |
+| rds-proxy | {machine.python}, Twisted {machine.twisted}; default options, but no TLS, no limit on new \
+connections per second, log level `warn` |
 | Rounds | {pace.rounds}, with {pace.seconds:g} s for each case and way, after {pace.warm_up:g} s of warm-up |
 | Load generator | one process, at the most {_generator_share(results):.0%} of one core |
 

@@ -99,4 +99,7 @@ def _start_mysql(folder: Path, stack: ExitStack) -> DriverServer:
     server = stack.enter_context(MySQLServer(installation, folder, options=options))
     with server.connect() as admin, admin.cursor() as cursor:
         prepare(cursor.execute)
+    # Oracle's library logs in without TLS only where the server has the password in its cache.
+    for user in USERS:
+        connect_as_app(server.port, user=user, password=USERS[user]).close()
     return DriverServer("mysql", server.port, files.authority, server.connect)

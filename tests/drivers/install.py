@@ -2,9 +2,9 @@
 
 Debian packages come first, with one apt-get call for all that are missing; then node's packages, into
 .cache/drivers/node; then the Python drivers, which are the extra `drivers` of pyproject.toml, into the
-environment of this interpreter. Where one of the three cannot be had this says why and goes on: the tests of what
-is missing skip. What failed is remembered and not tried again until the list of packages changes, or until
-`--again`. When everything is there it takes a second.
+environment of this interpreter. Where one of the three cannot be had this says why and goes on: the tests of
+what is missing skip. What failed is remembered and not tried again until the list of packages changes, or
+until `--again`. When everything is there it takes a second.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 import tomllib
 from collections.abc import Callable, Sequence
@@ -83,11 +84,16 @@ def has_node() -> bool:
     return done.returncode == 0 and _version(done.stdout) >= NODE_OLDEST
 
 
+def has_python_headers() -> bool:
+    """Whether C extensions can be compiled for this Python."""
+    return (Path(sysconfig.get_path("include")) / "Python.h").exists()
+
+
 DEBIAN = (
     Wanted(("gcc",), on_path("gcc")),
     Wanted(("pkg-config",), on_path("pkg-config")),
     Wanted(("libmariadb-dev",), succeeds("pkg-config", "--exists", "libmariadb")),
-    Wanted(("python3-dev",), lambda: _has_python_headers()),
+    Wanted(("python3-dev",), has_python_headers),
     Wanted(("golang-go",), on_path("go")),
     Wanted(("golang-github-go-sql-driver-mysql-dev",), MYSQL_DRIVER_SOURCE.is_dir),
     Wanted(("default-jdk-headless",), on_path("java", "javac")),
@@ -249,12 +255,6 @@ def _is_met(line: str) -> bool:
 def _is_known(package: str) -> bool:
     command = ["apt-cache", "show", "--no-all-versions", package]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def _has_python_headers() -> bool:
-    import sysconfig
-
-    return (Path(sysconfig.get_path("include")) / "Python.h").exists()
 
 
 def _version(text: str) -> tuple[int, ...]:

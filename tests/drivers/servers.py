@@ -103,6 +103,6 @@ def prepare(execute: Callable[[str], object]) -> None:
 
 
 def connect_as_app(port: int, **options: Any) -> Any:
-    """A PyMySQL connection of `app` at a port of this machine; autocommit."""
+    """A PyMySQL connection of `app`, unless told otherwise, at a port of this machine; autocommit."""
     given: dict[str, Any] = {"host": LOOPBACK, "port": port, "user": ACCOUNT, "password": USERS[ACCOUNT]}
-    return pymysql.connect(**given, autocommit=True, **options)
+    return pymysql.connect(**{**given, "autocommit": True, **options})

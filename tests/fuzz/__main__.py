@@ -53,7 +53,8 @@ def fuzz(name: str, seconds: float) -> bool:
         f"{name:18} {seconds:6.0f} s {executions:10} executions  {'clean' if clean else 'FOUND'}", flush=True
     )
     if not clean:
-        print("\n".join([*output.splitlines()[-60:], *(f"kept as {path}" for path in kept)]), flush=True)
+        said = [line for line in output.splitlines() if not line.startswith(("#", "INFO", "WARNING"))]
+        print("\n".join([*said[-60:], *(f"kept as {path}" for path in kept)]), flush=True)
     return clean
 
 

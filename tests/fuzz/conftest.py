@@ -1,13 +1,27 @@
 """A limit on each test: an input that never ends is a find, and must not stop the other tests."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from types import FrameType
 
 import pytest
 
+from tests.fuzz import targets
+
 #: Seconds; the slowest input takes about one.
 LONGEST = 60
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen() -> Iterator[None]:
+    """Each session collects garbage, to see unhandled Deferreds; what is there already is left out."""
+    for name in targets.SESSIONS:
+        targets.load(name)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

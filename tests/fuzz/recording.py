@@ -33,7 +33,7 @@ class Conversation:
         self.chunks: list[tuple[bool, bytes]] = []
 
     def packets(self) -> list[tuple[bool, bytes]]:
-        """(from the client, packet with its header), in order; neighbours of one direction are joined first."""
+        """(from the client, packet with its header), in order; chunks of one direction are joined."""
         joined: list[tuple[bool, bytearray]] = []
         for from_client, data in self.chunks:
             if joined and joined[-1][0] == from_client:
@@ -70,9 +70,8 @@ class _Relay:
             talk = Conversation()
             self.conversations.append(talk)
             for source, sink, from_client in ((client, server, True), (server, client, False)):
-                threading.Thread(
-                    target=self._pass, args=(source, sink, talk, from_client), daemon=True
-                ).start()
+                arguments = (source, sink, talk, from_client)
+                threading.Thread(target=self._pass, args=arguments, daemon=True).start()
 
     def _pass(
         self, source: socket.socket, sink: socket.socket, talk: Conversation, from_client: bool

@@ -2,8 +2,11 @@
 
 import random
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from backports import zstd
 
 from proxy.mysql.wire.commands import ResponseKind
 from tests.fuzz import targets
@@ -25,7 +28,8 @@ _STATEMENTS = (
     b"SET @x = 1, sql_mode = 'ANSI'", b"SELECT a INTO @'x' FROM t", b"/*!50110 SET @x = 1 */",
     b"CREATE TEMPORARY TABLE t (a INT)", b"FLUSH LOCAL TABLES a, `b` WITH READ LOCK",
     b"SELECT GET_LOCK ('a', 1), \"b\\\"c\", 'it''s' -- LOCK TABLES", b"EXECUTE IMMEDIATE 'SELECT 1'",
-    b"BEGIN NOT ATOMIC SELECT 1 ; SET timestamp = 5 ; END", b"INSERT INTO t VALUES (1, 'a'), (-2, NULL) RETURNING a",
+    b"BEGIN NOT ATOMIC SELECT 1 ; SET timestamp = 5 ; END",
+    b"INSERT INTO t VALUES (1, 'a'), (-2, NULL) RETURNING a",
     b"SELECT $q$ text $q$, `a``b`, 1.5e3, N'x' # end", b"XA START 'x'; SELECT ROW_COUNT(); SHOW WARNINGS",
     b"SET STATEMENT max_statement_time = 1 FOR SELECT /*M!100100 @@last_insert_id */",
 )  # fmt: skip
@@ -33,8 +37,8 @@ _STATEMENTS = (
 
 def _scanner(kind: ResponseKind, response: bytes, name: str) -> Iterator[Seed]:
     for flags in (0, 1):
-        # Kind, the client's capabilities, shows_all, status, cuts.
-        head = bytes((_KINDS.index(kind),)) + bytes((flags,)) * 8 + b"\0" + b"\x07\0"
+        # Kind, two capabilities of the client, shows_all, what else there is, cuts.
+        head = bytes((_KINDS.index(kind), flags, flags, flags)) + bytes(6) + b"\x07\0"
         yield "scanner", f"{name}-{flags}", head + response
 
 
@@ -113,6 +117,21 @@ def _streams() -> Iterator[Seed]:
     yield "proxy_protocol", "local", _NO_CUTS + signature + b"\x20\0\0\0rest"
 
 
+def _compressed() -> Iterator[Seed]:
+    for index in (0, 1):
+        head = bytes((index,))
+        yield "compression", f"made-{index}", head + b"\1\7\0" + bytes(range(1, 120))
+        text = b"SELECT 1; " * 10
+        packed = zlib.compress(text) if index == 0 else zstd.compress(text)
+        stream = len(packed).to_bytes(3, "little") + b"\0" + len(text).to_bytes(3, "little") + packed
+        yield "compression", f"stream-{index}", head + b"\0\7\0" + stream + b"\3\0\0\1\0\0\0abc"
+
+
+def _renumbered() -> Iterator[Seed]:
+    answer = p.packets([p.number(1), p.column(), p.row([b"1"]), p.ok(header=0xFE)])
+    yield "renumbering", "queries", b"\7\0\x0e\x60" + p.packet(b"\x03SELECT 1") + answer * 2
+
+
 def _texts() -> Iterator[Seed]:
     yield "configuration", "text", b'\0[proxy]\nport = 3307\n[[proxy.auth]]\nsecret_arn = "a"\n'
     yield "configuration", "composed", b"\1" + bytes(range(1, 40))
@@ -164,7 +183,7 @@ def _recorded_responses(driver: str, packets: list[tuple[bool, bytes]]) -> Itera
 
 def made() -> Iterator[Seed]:
     """Seeds that need nothing but this repository."""
-    for source in (_responses, _log_ins, _streams, _texts, _sessions):
+    for source in (_responses, _log_ins, _streams, _compressed, _renumbered, _texts, _sessions):
         yield from source()
 
 

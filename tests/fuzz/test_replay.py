@@ -1,4 +1,6 @@
-"""The corpus and everything that was ever found, once more: `finds` holds a file for each bug that was fixed."""
+"""The corpus once more, and all that was ever found: `finds` has a file for each bug that was fixed."""
+
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +24,8 @@ def test_the_corpus_is_clean(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), _FINDS, ids=[f"{name}-{path.name}" for name, path in _FINDS])
-def test_a_find_stays_fixed(name: str, path: object) -> None:
-    targets.load(name)(path.read_bytes())  # type: ignore[attr-defined]
+def test_a_find_stays_fixed(name: str, path: Path) -> None:
+    targets.load(name)(path.read_bytes())
 
 
 @pytest.mark.parametrize("name", targets.NAMES)

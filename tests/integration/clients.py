@@ -22,6 +22,7 @@ __all__ = [
     "run",
     "seen",
     "server_version",
+    "thread_of",
     "vanish",
 ]
 
@@ -72,6 +73,14 @@ def seen(connection: Any, sql: str) -> tuple[Any, ...]:
             result.warning_count,
             result.message,
         )
+
+
+def thread_of(connection: Any) -> int:
+    """The database's own id of the connection that a session has borrowed for this statement.
+
+    CONNECTION_ID() alone tells the client's id.
+    """
+    return int(one(connection, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()"))
 
 
 def server_version(connection: Any) -> str:

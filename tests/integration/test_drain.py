@@ -9,7 +9,7 @@ import pytest
 
 from proxy.demo.child import LOOPBACK
 
-from .clients import one, run
+from .clients import run, thread_of
 from .conftest import StartProxy
 from .daemon import ProxyDaemon
 from .databases import Target
@@ -59,7 +59,7 @@ def test_a_stop_does_not_wait_for_ever(start_proxy: StartProxy, target: Target) 
     busy = daemon.connect()
     run(busy, "BEGIN")
     run(busy, "INSERT INTO item (note) VALUES ('not drained')")
-    number = one(busy, "SELECT CONNECTION_ID()")
+    number = thread_of(busy)
     daemon.stop()
     with pytest.raises(pymysql.OperationalError):
         run(busy, "COMMIT")

@@ -5,7 +5,7 @@ import json
 import pymysql
 import pytest
 
-from .clients import fetch, one, run
+from .clients import fetch, run, thread_of
 from .conftest import StartProxy
 from .databases import Target
 
@@ -28,7 +28,7 @@ def test_the_json_log_is_one_object_a_line_and_keeps_secrets(
                 run(client, sql)
             except pymysql.MySQLError:
                 continue
-        number = one(client, "SELECT CONNECTION_ID()")
+        number = thread_of(client)
     with pytest.raises(pymysql.OperationalError):
         daemon.connect(password="private-4716")
     daemon.stop()

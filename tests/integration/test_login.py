@@ -13,7 +13,7 @@ from proxy.demo.child import LOOPBACK
 from proxy.demo.private_server import PrivateMariaDB
 
 from .certificates import KeyFiles
-from .clients import CommandClient, mariadb, one, run, server_version
+from .clients import CommandClient, mariadb, one, run, server_version, thread_of
 from .conftest import StartProxy
 from .daemon import ProxyDaemon
 from .databases import Target, prepare
@@ -268,7 +268,7 @@ def test_the_database_learns_who_is_behind(
     with server:
         target = prepare(server, server.folder)
         with start_proxy(target).connect(program_name="billing") as client:
-            thread = one(client, "SELECT CONNECTION_ID()")
+            thread = thread_of(client)
             told = dict(
                 server.execute(
                     "SELECT ATTR_NAME, ATTR_VALUE FROM performance_schema.session_connect_attrs"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from .clients import one, run
+from .clients import one, run, thread_of
 from .daemon import ProxyDaemon
 from .databases import Target
 from .meddler import Lie, Meddler
@@ -118,7 +118,7 @@ def test_an_answer_that_nobody_asked_for(
 ) -> None:
     with daemon.connect() as client, daemon.connect() as pinned:
         run(pinned, "SET @own = 'pinned'")
-        number = one(client, "SELECT CONNECTION_ID()")
+        number = thread_of(client)
         meddler.say(UNASKED[what])
         eventually(lambda: not target.has_thread(number), "the end of the idle connection")
         for value in range(5):

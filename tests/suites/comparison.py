@@ -12,7 +12,7 @@ from .servers import Way, serve
 
 __all__ = ["Comparison", "Difference", "compare", "judge"]
 
-RERUNS = 3
+RERUNS = 2
 """How often a test that differs is run again, each way."""
 
 

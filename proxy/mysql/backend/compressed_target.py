@@ -15,12 +15,17 @@ __all__ = ["CompressedTarget"]
 
 
 class CompressedTarget(CompressedTransport):
-    """Around the transport of a connection that has just logged in."""
+    """Around the transport of a connection that has just logged in.
+
+    Answers are numbered for a session that has borrowed it, ``is_lent``. Those to the own commands, of
+    which several may be under way, are left alone.
+    """
 
     def __init__(
         self,
         transport: Any,
         compression: Compression,
+        is_lent: Callable[[], bool],
         *,
         receive: Callable[[bytes], None],
         fail: Callable[[MalformedPacket], None],
@@ -28,6 +33,7 @@ class CompressedTarget(CompressedTransport):
     ) -> None:
         sequences = CommandSequences()
         self._renumbering = Renumbering(sequences)
+        self._is_lent = is_lent
         self._deliver = receive
         super().__init__(
             transport,
@@ -45,6 +51,6 @@ class CompressedTarget(CompressedTransport):
         super().write(data)
 
     def _renumber(self, piece: bytes) -> None:
-        numbered = self._renumbering.received(piece)
+        numbered = self._renumbering.received(piece, change=self._is_lent())
         if numbered:
             self._deliver(numbered)

@@ -21,8 +21,10 @@ from ..session.settings import FRESH, Settings
 from ..session.value import SessionValue
 from ..wire.capabilities import Capability
 from ..wire.commands import Command
+from ..wire.compression_choice import Compression
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
+from .compressed_target import CompressedTarget
 from .errors import ConnectFailed
 from .set_up import SetUp
 from .tls import certificate_problem
@@ -50,6 +52,10 @@ class Borrower(Protocol):
 
     def backend_drained(self) -> None:
         """The target has read what was written."""
+
+
+def _ask_nothing(_connection: "BackendConnection") -> defer.Deferred[None]:
+    return defer.succeed(None)
 
 
 @implementer(IPushProducer)
@@ -92,8 +98,13 @@ class BackendConnection(TwistedProtocol):
         #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
         self.traces_of: SessionValue | None = None
         self._traces_resets = 0
+        #: Asks what only this connection knows, before it is closed.
+        self.last_question: Callable[[BackendConnection], defer.Deferred[None]] = _ask_nothing
         self.borrower: Borrower | None = None
         self.lost: str | None = None
+        #: Called before each command that is sent, where the transport compresses.
+        self.begin_command: Callable[[], None] | None = None
+        self._compressed: CompressedTarget | None = None
         self._clock = clock
         self._exchange = Exchange(MAX_OWN_RESPONSE, lambda: self.abort("timed out"))
         self._closing: Any = None
@@ -247,6 +258,8 @@ class BackendConnection(TwistedProtocol):
     def send(self, payload: bytes, sequence: int = 0) -> None:
         """Send one of the proxy's own packets."""
         self.expect_answer()
+        if self.begin_command is not None and not sequence:
+            self.begin_command()
         self.transport.write(frame(payload, sequence))
 
     def has_unread_bytes(self) -> bool:
@@ -263,6 +276,20 @@ class BackendConnection(TwistedProtocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
+
+    def compress(self, compression: Compression) -> None:
+        """Logged in: from now on all packets are inside compressed ones, in both directions."""
+        self.transport = self._compressed = CompressedTarget(
+            self.transport,
+            compression,
+            lambda: self.borrower is not None,
+            receive=self.dataReceived,
+            fail=lambda problem: self.abort(f"the target broke the protocol: {problem}"),
+            clock=self._clock,
+        )
+        self.begin_command = self._compressed.begin_command
+        # A connection without compression pays nothing for those with it.
+        self.dataReceived = self._compressed.data_received  # type: ignore[method-assign]
 
     def connection_ready(self) -> None:
         """Logged in: watch how fast the target reads."""
@@ -297,8 +324,16 @@ class BackendConnection(TwistedProtocol):
         if reason in (CloseReason.UNCLEAN, CloseReason.LOST):
             self.abort("closed unclean")
             return
-        self.send(bytes((Command.QUIT,)))
         self._closing = self._clock.callLater(CLOSE_TIMEOUT, self.transport.abortConnection)
+        if self.residue_of is not None and self.residue_of.insert_id_at is self:
+            # Nobody else knows LAST_INSERT_ID() of the session that ran its last insert here.
+            self.last_question(self).addBoth(lambda _: self._quit())
+        else:
+            self._quit()
+
+    def _quit(self) -> None:
+        if not self._ended:
+            self.send(bytes((Command.QUIT,)))
 
     def abort(self, reason: str) -> None:
         """Cut the connection."""
@@ -308,6 +343,8 @@ class BackendConnection(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The target or the network closed it, or we did."""
+        if self._compressed is not None:
+            self._compressed.connection_lost()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
         if self.lost is None:

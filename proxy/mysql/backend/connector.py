@@ -14,11 +14,12 @@ from ... import __version__
 from ...credentials.source import Credential
 from ...pool.interface import OpenRequest
 from ..wire.capabilities import Capability
+from ..wire.compression_choice import Compression
 from .connection import BackendConnection
 from .errors import ConnectFailed, UnfitTarget
 from .killer import Killer
 from .login import LogIn, log_in
-from .own_commands import set_up
+from .own_commands import save_insert_id, set_up
 from .set_up import SetUp
 from .tls import TargetTls
 
@@ -41,6 +42,7 @@ class Target:
     port: int
     tls: TargetTls
     connect_timeout: float
+    compression: Compression | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +73,8 @@ class BackendConnector:
         self._proxy_name = proxy_name
         self._clock = clock
         self._numbers = count(1)
+        #: The target of which it was said that it does not compress.
+        self._uncompressed: Target | None = None
         self._killer = Killer(self.open_plain, self.limited, clock)
         #: Called with each connection that is ready, before anyone uses it.
         self.on_open: Callable[[BackendConnection], None] = lambda _connection: None
@@ -121,6 +125,7 @@ class BackendConnector:
         except BaseException:
             connection.abort("set-up failed")
             raise
+        connection.last_question = save_insert_id
         self.on_open(connection)
         return connection
 
@@ -148,12 +153,15 @@ class BackendConnector:
             capabilities=key.capabilities,
             attributes=self._attributes(program),
             tls=self.target.tls,
+            compression=self.target.compression,
         )
         try:
             yield log_in(connection, login)
         except BaseException:
             connection.abort("log-in failed")
             raise
+        if self.target.compression is not None and connection.begin_command is None:
+            self._note_uncompressed(self.target.compression)
         connection.connection_ready()
         connection.idle()
         self.log.debug(
@@ -164,6 +172,15 @@ class BackendConnector:
             thread=connection.thread_id,
         )
         return connection
+
+    def _note_uncompressed(self, wanted: Compression) -> None:
+        if self._uncompressed is not self.target:
+            self._uncompressed = self.target
+            self.log.warn(
+                "target {target} does not offer {algorithm} compression: connections go without",
+                target=self.target.name,
+                algorithm=wanted.algorithm.value,
+            )
 
     def _attributes(self, program: str) -> Mapping[bytes, bytes]:
         attributes = {

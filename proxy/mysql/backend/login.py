@@ -10,6 +10,7 @@ from ..wire.auth.plugin import AuthRefused, Channel, ClientExchange
 from ..wire.auth.registry import CLIENT_PLUGINS
 from ..wire.auth_packets import AuthMoreData, AuthSwitchRequest
 from ..wire.capabilities import DEPENDS_ON_TARGET, Capability
+from ..wire.compression_choice import Compression, capability_of
 from ..wire.datatypes import MalformedPacket
 from ..wire.handshake import HandshakeV10
 from ..wire.login import HandshakeResponse41, SSLRequest
@@ -53,6 +54,8 @@ class LogIn:
     capabilities: Capability
     attributes: Mapping[bytes, bytes]
     tls: TargetTls
+    #: Used where the target has it.
+    compression: Compression | None = None
 
 
 @inlineCallbacks
@@ -71,6 +74,8 @@ def log_in(connection: BackendConnection, login: LogIn) -> Generator[Deferred[An
     connection.server_capabilities = greeting.capabilities
     connection.capabilities = _capabilities(login, greeting)
     connection.server_version = greeting.server_version.decode("utf-8", "replace")
+    if login.compression is not None and _compresses(connection.capabilities, login):
+        connection.compress(login.compression)
     return greeting
 
 
@@ -117,9 +122,17 @@ def _start_tls(
 
 
 def _capabilities(login: LogIn, greeting: HandshakeV10) -> Capability:
-    capabilities = (_USED | login.capabilities) & greeting.capabilities
+    wanted = _USED | login.capabilities
+    if login.compression is not None:
+        wanted |= capability_of(login.compression.algorithm)
+    capabilities = wanted & greeting.capabilities
     # Setting it says to a MariaDB that there is nothing above bit 31.
     return capabilities if capabilities.high else capabilities | Capability.LONG_PASSWORD
+
+
+def _compresses(capabilities: Capability, login: LogIn) -> bool:
+    """Whether what the configuration asks for was agreed on."""
+    return login.compression is not None and bool(capabilities & capability_of(login.compression.algorithm))
 
 
 @inlineCallbacks
@@ -140,6 +153,9 @@ def _authenticate(
         if greeting.auth_plugin in CLIENT_PLUGINS
         else b"mysql_native_password",
         attributes=dict(login.attributes),
+        zstd_level=login.compression.level
+        if login.compression is not None and capabilities & Capability.ZSTD_COMPRESSION
+        else None,
     )
     # After an SSLRequest the server's last sequence id is still that of its greeting.
     connection.send(response.encode(), connection.reply_sequence + secure)

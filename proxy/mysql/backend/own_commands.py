@@ -27,7 +27,18 @@ from ..wire.status import Status
 from .connection import BackendConnection
 from .errors import ConnectFailed, TargetError
 
-__all__ = ["SERVER_IDENTITY", "Answer", "ask", "become", "command", "query", "reset", "set_up"]
+__all__ = [
+    "SERVER_IDENTITY",
+    "Answer",
+    "ask",
+    "become",
+    "command",
+    "insert_id_in",
+    "query",
+    "reset",
+    "save_insert_id",
+    "set_up",
+]
 
 #: Rows that one of the proxy's own questions may be answered with.
 MAX_OWN_ROWS = 10_000
@@ -161,6 +172,25 @@ def _query(connection: BackendConnection, sql: str) -> bytes:
     if connection.capabilities & Capability.QUERY_ATTRIBUTES:
         return bytes((Command.QUERY,)) + NO_ATTRIBUTES + text
     return bytes((Command.QUERY,)) + text
+
+
+@inlineCallbacks
+def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
+    """Ask for LAST_INSERT_ID() of the session that ran its last insert here; fails as ``query`` does."""
+    value = connection.residue_of
+    answer = yield query(connection, "SELECT LAST_INSERT_ID()")
+    asked = insert_id_in(answer)
+    if value is not None and value.insert_id_at is connection:
+        value.know_insert_id(value.reported_insert_id if asked is None else asked)
+        connection.drop_insert_id()
+
+
+def insert_id_in(answer: Answer) -> int | None:
+    """The insert id, or None where a session's settings (sql_select_limit, a character set) hide it."""
+    try:
+        return int(answer.rows[0][0] or 0)
+    except (IndexError, ValueError):
+        return None
 
 
 def set_up(connection: BackendConnection) -> Deferred[None]:

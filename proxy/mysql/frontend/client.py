@@ -1,5 +1,6 @@
 """The protocol that faces a client: its socket, TLS, flow control, and the two phases on it."""
 
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
@@ -12,9 +13,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ...errors import ClientError, proxy_header_refused
+from ..compressed_transport import CompressedTransport
 from ..exchange import Exchange
 from ..prompt_write import write_now
 from ..wire.capabilities import Capability
+from ..wire.compressed_sequences import ReplySequences
+from ..wire.compression import Compressor, Decompressor
+from ..wire.compression_choice import Compression
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
 from ..wire.login import is_ssl_request
@@ -59,7 +64,11 @@ class ClientConnection(Protocol):
         self._from_balancer = False
         #: What it is told instead of being authenticated.
         self._refusal: ClientError | None = None
+        #: The challenge that its password was last proven against.
+        self.nonce = b""
         self._capabilities = Capability(0)
+        #: The transport, where it compresses.
+        self._compressed: CompressedTransport | None = None
         self._paused_for: set[str] = set()
         self._timer: Any = None
         self._admitted = False
@@ -197,8 +206,32 @@ class ClientConnection(Protocol):
         self.send(OkPacket(status=Status(login.value.status)).encode())
         self._exchange.expected = False
         rest = self._exchange.rest()
+        if login.compression is not None:
+            self._compress(login.compression)
+        if self._compressed is not None:
+            self.commands.compressed(self._compressed.begin_command)
         if rest:
-            self.commands.data(rest)
+            self.dataReceived(rest)
+
+    def _compress(self, compression: Compression) -> None:
+        """From now on all packets are inside compressed ones, in both directions."""
+        self.transport = self._compressed = CompressedTransport(
+            self.transport,
+            Compressor(compression.algorithm, compression.level),
+            partial(Decompressor, compression.algorithm),
+            ReplySequences(),
+            receive=self.dataReceived,
+            fail=self._garbled,
+            clock=self._context.clock,
+        )
+        # A client without compression pays nothing for those with it.
+        self.dataReceived = self._compressed.data_received  # type: ignore[method-assign]
+
+    def _garbled(self, problem: MalformedPacket) -> None:
+        if self.commands is not None:
+            self.commands.broken(problem)
+        else:
+            self._exchange.fail(problem)
 
     def _not_logged_in(self, failure: Failure) -> None:
         self._login = None
@@ -356,6 +389,8 @@ class ClientConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone, or we let it go."""
+        if self._compressed is not None:
+            self._compressed.connection_lost()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None

@@ -27,6 +27,7 @@ from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER
 from ..wire.results import farewell_text
+from ..wire.scanner import Farewell
 from .channel import ClientChannel
 from .command_reception import CommandReception, Stage
 from .context import EndpointContext
@@ -143,7 +144,11 @@ class CommandPhase(CommandReception):
         self._stage = Stage.RUNNING
         if self.channel.full:
             connection.transport.pauseProducing()
-        write_now(connection.transport, self._packet)
+        if connection.begin_command is not None:
+            connection.begin_command()
+        packet, self._packet = self._packet, b""
+        write_now(connection.transport, packet)
+        del packet
         if self._intake.uploading:
             self._continue_command()
         elif self._kind is ResponseKind.NONE:
@@ -155,14 +160,16 @@ class CommandPhase(CommandReception):
         """A chunk of the response: on to the client."""
         scanner = self._scanner
         is_awaited = self._stage is Stage.RUNNING or self._stage is Stage.FILE
-        if not is_awaited or (not scanner.started and len(data) > 3 and not data[3]):
-            # With 0 a server speaks that has not read the command.
+        if not is_awaited:
             self.tenancy.cut(f"the target ended the connection: {farewell_text(data)}")
             return
         if not scanner.started and not self._intake.uploading:
             scanner.first_sequence = self._intake.sequence
         try:
             out = scanner.feed(data)
+        except Farewell as problem:
+            self.tenancy.cut(f"the target ended the connection: {problem}")
+            return
         except MalformedPacket as problem:
             self.tenancy.cut(f"the target broke the protocol: {problem}")
             return
@@ -172,7 +179,7 @@ class CommandPhase(CommandReception):
             self._ended()
         elif scanner.infile and self._stage is Stage.RUNNING:
             self._stage = Stage.FILE
-            self._intake.begin_file()
+            self._intake.begin_file(scanner.infile_sequence)
             self._continue_command()
 
     def backend_full(self) -> None:

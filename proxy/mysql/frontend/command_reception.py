@@ -83,6 +83,13 @@ class CommandReception:
         self._verdict = PLAIN
         self._silent = False
         self._refusal: ClientError | None = None
+        #: Told when work on a command begins, where the client counts compressed packets.
+        self._begin_command: Callable[[], None] | None = None
+
+    def compressed(self, begin_command: Callable[[], None]) -> None:
+        """The client compresses, and so does not count the packets inside."""
+        self._begin_command = begin_command
+        self._intake.numbers_files = True
 
     def _begin(self, packet: bytes) -> None:
         """A command is there, or the beginning of a long one."""
@@ -126,7 +133,7 @@ class CommandReception:
             try:
                 packet = self._intake.take()
             except MalformedPacket as problem:
-                self._broken(problem)
+                self.broken(problem)
                 return
             if packet is None or self._intake.buffered <= self._context.options.client_buffer_size:
                 self.channel.resume("pipeline")
@@ -134,9 +141,11 @@ class CommandReception:
                 if self._draining and not self.value.in_transaction:
                     self.channel.close()
                 return
+            if self._begin_command is not None:
+                self._begin_command()
             self._begin(packet)
 
-    def _broken(self, problem: MalformedPacket) -> None:
+    def broken(self, problem: MalformedPacket) -> None:
         """The client does not follow the protocol: tell it, and let go."""
         self.log.info(
             "[clientConnection={client}] the client broke the protocol: {problem}",
@@ -163,7 +172,7 @@ class CommandReception:
                 elif self._stage is Stage.REFUSING:
                     self._swallow()
         except MalformedPacket as problem:
-            self._broken(problem)
+            self.broken(problem)
             return
         if self._stage is not Stage.IDLE and self._intake.buffered > self._context.options.client_buffer_size:
             self.channel.pause("pipeline")
@@ -175,6 +184,7 @@ class CommandReception:
         assert connection is not None
         piece = self._intake.upload()
         self._verdict = self._screening.piece(self._intake.text, self._verdict)
+        self._intake.text = b""
         connection.transport.write(piece)
         if not self._intake.uploading and self._kind is ResponseKind.NONE:
             self._ended()
@@ -209,7 +219,7 @@ class CommandReception:
             self._continue_command()
             return
         self._refusal = None
-        self._packet = b""
+        self._packet = self._screening.text = b""
         self._stage = Stage.IDLE
         if not self._silent:
             self.channel.send_error(error, self._intake.sequence)

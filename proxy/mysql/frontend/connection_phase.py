@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 
 from ...credentials.source import Credential
-from ...errors import ClientError, access_denied, tls_required
+from ...errors import ClientError, access_denied, compression_refused, tls_required
 from ..backend.connector import PoolKey
 from ..backend.errors import TargetError
 from ..session.settings import FRESH, Settings
@@ -22,6 +22,7 @@ from ..wire.auth.plugin import NO_PASSWORD, Channel
 from ..wire.auth.registry import SERVER_PLUGINS
 from ..wire.auth_packets import AuthSwitchRequest, ChangeUser
 from ..wire.capabilities import WIRE_FORMAT, Capability, offered_to_clients
+from ..wire.compression_choice import Compression, CompressionRefused, choose, offered
 from ..wire.handshake import HandshakeV10, fresh_nonce
 from ..wire.login import HandshakeResponse41, SSLRequest, is_ssl_request
 from ..wire.status import Status
@@ -56,6 +57,8 @@ class LoggedIn:
     value: SessionValue
     capabilities: Capability
     program: str
+    #: What begins behind the OK packet; None for no compression, or for that which there is already.
+    compression: Compression | None = None
 
 
 @attrs.frozen
@@ -82,11 +85,13 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
         connection_id=client.number,
         nonce=fresh_nonce(),
         capabilities=offered_to_clients(facts.capabilities)
+        | offered(context.options.compression_algorithms)
         | (Capability.SSL if context.tls is not None else Capability(0)),
         collation=_greeting_collation(facts.is_mariadb),
         status=Status(facts.fresh_status),
         auth_plugin=default_plugin,
     )
+    client.nonce = greeting.nonce
     client.greet(greeting.encode())
     payload: bytes = yield client.next_payload()
     if is_ssl_request(payload) and context.tls is not None:
@@ -96,6 +101,7 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
     response = HandshakeResponse41.decode(payload, greeting.capabilities)
     if context.options.require_tls and not client.secure:
         raise tls_required()
+    compression = _compression(context, response)
     program = response.attributes.get(b"program_name", b"")
     request = _Request(
         response.username,
@@ -108,31 +114,50 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
     )
     nonce = greeting.nonce if response.auth_plugin in (None, default_plugin) else None
     admitted: LoggedIn = yield _admit(client, context, request, nonce)
-    return admitted
+    return attrs.evolve(admitted, compression=compression)
+
+
+def _compression(context: EndpointContext, response: HandshakeResponse41) -> Compression | None:
+    """What the client gets; a ClientError if none of what it wants is allowed."""
+    allowed = context.options.compression_algorithms
+    try:
+        return choose(allowed, response.capabilities, response.zstd_level)
+    except CompressionRefused as refusal:
+        raise compression_refused(str(refusal)) from None
 
 
 @inlineCallbacks
 def change_user(
     client: "ClientConnection", context: EndpointContext, payload: bytes, capabilities: Capability
 ) -> Generator[Deferred[Any], Any, LoggedIn]:
-    """COM_CHANGE_USER: its scramble answers a nonce long gone, so the client is always switched."""
+    """COM_CHANGE_USER: the client is always switched, with the nonce it was given last.
+
+    Servers give the same one again, and libmariadb counts on it: it answers the former one.
+    """
     change = ChangeUser.decode(payload, capabilities)
     program = change.attributes.get(b"program_name", b"").decode("utf-8", "replace")
     request = _Request(
         change.username, b"", None, change.database, change.collation or 0, capabilities, program
     )
-    admitted: LoggedIn = yield _admit(client, context, request, None)
+    admitted: LoggedIn = yield _admit(client, context, request, None, is_change=True)
     return admitted
 
 
 @inlineCallbacks
 def _admit(
-    client: "ClientConnection", context: EndpointContext, request: _Request, nonce: bytes | None
+    client: "ClientConnection",
+    context: EndpointContext,
+    request: _Request,
+    nonce: bytes | None,
+    *,
+    is_change: bool = False,
 ) -> Generator[Deferred[Any], Any, LoggedIn]:
     username = request.username.decode("utf-8", "replace")
     credential = context.credential(username)
     if nonce is None or _plugin_of(context, credential) != _default_plugin(context):
-        nonce = fresh_nonce()
+        if not is_change:
+            client.nonce = fresh_nonce()
+        nonce = client.nonce
         client.send(AuthSwitchRequest(_plugin_of(context, credential), nonce).encode())
         response: bytes = yield client.next_payload()
         request = attrs.evolve(request, response=response)
@@ -142,7 +167,7 @@ def _admit(
             "[clientConnection={client}] authentication failed for user {user} from {peer}: {why}",
             client=client.number,
             user=username,
-            peer=client.transport.getPeer(),
+            peer=str(client.peer),
             why="no secret for this user" if credential is None else "wrong password",
         )
         raise access_denied(username, using_password=request.response not in NO_PASSWORD)

@@ -14,6 +14,7 @@ from ..backend.connection import BackendConnection
 from ..session.screen import Screen
 from ..wire.auth.rsa import RsaKeyPair
 from ..wire.capabilities import NO_CAPABILITIES, Capability
+from ..wire.compression_choice import COMPRESSION_ALGORITHMS
 from .tls import ServerTls
 
 __all__ = ["ClientOptions", "EndpointContext", "Recent", "ServerFacts"]
@@ -75,6 +76,7 @@ class ClientOptions:
     #: Bytes of the longest packet of a database that may end a response.
     closing_packet_size: int = 256 * 1024
     balancers: Networks = NO_NETWORKS
+    compression_algorithms: tuple[str, ...] = COMPRESSION_ALGORITHMS
 
 
 @attrs.frozen

@@ -17,6 +17,9 @@ __all__ = ["Screening"]
 
 _EXECUTES = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
 
+#: Bytes of a long statement that are kept.
+_DIGESTED = 4096
+
 #: MariaDB's way to say: the one prepared last.
 _LAST_STATEMENT = 0xFFFFFFFF
 
@@ -59,12 +62,14 @@ class Screening:
         return self._verdict(packet[start:], is_beginning)
 
     def _verdict(self, text: bytes, is_beginning: bool) -> Verdict:
-        self.text = text
         self._is_text = True
         if is_beginning:
+            # For the digest; the statement is not held while the rest of it arrives.
+            self.text = text[:_DIGESTED]
             self._overlap = text[-LONGEST_TRIGGER:]
             # A comment that hides the first word hides what kind of statement follows.
             return UNKNOWN_STATEMENT if _ALL_COMMENT.match(text) else verdict_of_piece(text, LARGE)
+        self.text = text
         return self._screen.verdict(text, self._dialect())
 
     def piece(self, piece: bytes, so_far: Verdict) -> Verdict:

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import Answer, become, query, reset
+from ..backend.own_commands import Answer, become, insert_id_in, query, reset
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
@@ -67,7 +67,7 @@ def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Ans
         owner = None
     resets = owner.resets if owner is not None else 0
     answer = yield query(connection, _TAKE_OVER)
-    asked = _id_in(answer)
+    asked = insert_id_in(answer)
     if asked is None:
         raise ValueError("no answer to the question for the last insert id")
     if owner is not None and owner.resets != resets:
@@ -87,21 +87,13 @@ def give_insert_id(connection: BackendConnection, value: SessionValue) -> Genera
     keeper = value.insert_id_at
     if keeper is connection:
         answer: Answer = yield query(connection, "SELECT LAST_INSERT_ID()")
-        asked = _id_in(answer)
+        asked = insert_id_in(answer)
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
     elif isinstance(keeper, BackendConnection):
         # Another session has that connection and is just asking it.
         yield keeper.insert_id_dropped()
     yield query(connection, f"SET @@session.last_insert_id={value.last_insert_id}")
     connection.keep_insert_id(value, exact=True)
-
-
-def _id_in(answer: Answer) -> int | None:
-    """The insert id, or None where a session's settings (sql_select_limit, a character set) hide it."""
-    try:
-        return int(answer.rows[0][0] or 0)
-    except (IndexError, ValueError):
-        return None
 
 
 @inlineCallbacks

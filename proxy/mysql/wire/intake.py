@@ -10,7 +10,7 @@ from .framing import HEADER, MAX_PAYLOAD, PacketTooLarge
 __all__ = ["WHOLE_COMMAND", "CommandIntake", "OutOfOrder"]
 
 #: Longest command that is held to be screened as a whole, in bytes.
-WHOLE_COMMAND = 256 * 1024
+WHOLE_COMMAND = 128 * 1024
 
 
 class OutOfOrder(MalformedPacket):
@@ -21,13 +21,16 @@ class CommandIntake:
     """``feed`` chunks; ``take`` a command; while ``uploading``, ``upload`` the rest of it."""
 
     __slots__ = (
+        "_at",
         "_buffer",
         "_file",
+        "_file_sequence",
         "_left",
         "_limit",
         "_more",
         "_size",
         "_whole",
+        "numbers_files",
         "sequence",
         "text",
         "uploading",
@@ -35,12 +38,17 @@ class CommandIntake:
 
     def __init__(self, max_statement_size: int, whole: int = WHOLE_COMMAND) -> None:
         self._buffer = b""
+        #: Where in the buffer the next packet begins.
+        self._at = 0
         self._limit = max_statement_size
         self._whole = whole
         #: Bytes of the current packet that are still to come, and whether another packet continues it.
         self._left = 0
         self._more = False
         self._file = False
+        self._file_sequence = 0
+        #: The client's own ids of a file's packets are not to be used.
+        self.numbers_files = False
         self._size = 0
         #: A command's end has not been handed out yet.
         self.uploading = False
@@ -52,23 +60,26 @@ class CommandIntake:
     @property
     def buffered(self) -> int:
         """Bytes that wait for their turn."""
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
         """Add a chunk."""
-        self._buffer = self._buffer + data if self._buffer else data
+        if self._at < len(self._buffer):
+            data = self._buffer[self._at :] + data
+        self._buffer = data
+        self._at = 0
 
     def take(self) -> bytes | None:
         """The next command with its header, or the beginning of a long one, or None if it is not there yet.
 
         Raises OutOfOrder, PacketTooLarge or MalformedPacket.
         """
-        data = self._buffer
-        size = len(data)
+        data, at = self._buffer, self._at
+        size = len(data) - at
         if size < HEADER:
             return None
-        length = data[0] | data[1] << 8 | data[2] << 16
-        if data[3]:
+        length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+        if data[at + 3]:
             raise OutOfOrder("a command's sequence id is not 0")
         if not length:
             raise MalformedPacket("empty command")
@@ -76,17 +87,27 @@ class CommandIntake:
             raise PacketTooLarge("statement is longer than max_statement_size")
         end = HEADER + length
         self.sequence = 1
-        if size == end and length < MAX_PAYLOAD:
+        if size == end and not at and length < MAX_PAYLOAD:
             self._buffer = b""
             return data
         if size < end and (end <= self._whole or size < self._whole):
             return None
-        head, self._buffer = data[:end], data[end:]
+        head = self._cut(end)
         self._left = end - len(head)
         self._more = length == MAX_PAYLOAD
         self._size = length
         self.uploading = self._left > 0 or self._more
         return head
+
+    def _cut(self, size: int) -> bytes:
+        """Take at most ``size`` bytes off the buffer; a buffer that is used up is not kept."""
+        at = self._at
+        piece = self._buffer[at : at + size]
+        self._at = at + len(piece)
+        if self._at >= len(self._buffer):
+            self._buffer = b""
+            self._at = 0
+        return piece
 
     def upload(self) -> bytes:
         """What has arrived of a long command since; ``uploading`` ends with its last byte."""
@@ -94,7 +115,7 @@ class CommandIntake:
         text: list[bytes] = []
         while self.uploading and self._buffer:
             if self._left:
-                piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                piece = self._cut(self._left)
                 self._left -= len(piece)
                 out.append(piece)
                 text.append(piece)
@@ -106,9 +127,9 @@ class CommandIntake:
 
     def _continue(self, out: list[bytes]) -> bool:
         """Begin the next packet of a command; False while its header is incomplete."""
-        if len(self._buffer) < HEADER:
+        if self.buffered < HEADER:
             return False
-        header, self._buffer = self._buffer[:HEADER], self._buffer[HEADER:]
+        header = self._cut(HEADER)
         self._left = int.from_bytes(header[:3], "little")
         self.sequence = (header[3] + 1) & 0xFF
         self._more = self._left == MAX_PAYLOAD
@@ -119,8 +140,12 @@ class CommandIntake:
         self.uploading = self._left > 0 or self._more
         return True
 
-    def begin_file(self) -> None:
-        """LOCAL INFILE: the client now sends packets until an empty one."""
+    def begin_file(self, sequence: int = 1) -> None:
+        """LOCAL INFILE: the client now sends packets until an empty one.
+
+        ``sequence`` is the id with which the database has asked for the file.
+        """
+        self._file_sequence = sequence
         self._left = 0
         self._file = True
         self.uploading = True
@@ -133,15 +158,17 @@ class CommandIntake:
         out = []
         while self.uploading and self._buffer:
             if self._left:
-                piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+                piece = self._cut(self._left)
                 self._left -= len(piece)
                 out.append(piece)
                 continue
-            if len(self._buffer) < HEADER:
+            if self.buffered < HEADER:
                 break
-            header, self._buffer = self._buffer[:HEADER], self._buffer[HEADER:]
+            header = self._cut(HEADER)
             self._left = int.from_bytes(header[:3], "little")
-            out.append(header[:3] + bytes(((header[3] - sequence_offset) & 0xFF,)))
+            self._file_sequence += 1
+            sequence = self._file_sequence if self.numbers_files else header[3] - sequence_offset
+            out.append(header[:3] + bytes((sequence & 0xFF,)))
             self.uploading = self._file = self._left > 0
         return b"".join(out)
 
@@ -151,3 +178,4 @@ class CommandIntake:
             self.upload_file(0)
         else:
             self.upload()
+            self.text = b""

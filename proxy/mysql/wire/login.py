@@ -102,6 +102,8 @@ class HandshakeResponse41:
     database: bytes | None = None
     auth_plugin: bytes | None = None
     attributes: Mapping[bytes, bytes] = attrs.field(factory=dict)
+    #: None where the packet has no such byte.
+    zstd_level: int | None = None
 
     def encode(self) -> bytes:
         """The payload as ``capabilities`` lay it out; ValueError if they have no room for a field."""
@@ -116,6 +118,8 @@ class HandshakeResponse41:
             fields.append(nul_field(self.auth_plugin or b""))
         if self._has_room(Capability.CONNECT_ATTRS, self.attributes):
             fields.append(attributes_field(self.attributes))
+        if self._has_room(Capability.ZSTD_COMPRESSION, self.zstd_level) and self.zstd_level is not None:
+            fields.append(bytes((self.zstd_level,)))
         return b"".join(fields)
 
     def _has_room(self, capability: Capability, value: object) -> bool:
@@ -153,6 +157,9 @@ class HandshakeResponse41:
             if Capability.PLUGIN_AUTH in capabilities
             else None,
             attributes=read_attributes(reader) if Capability.CONNECT_ATTRS in capabilities else {},
+            zstd_level=reader.integer(1)
+            if Capability.ZSTD_COMPRESSION in capabilities and reader.remaining
+            else None,
         )
 
 

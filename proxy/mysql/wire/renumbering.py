@@ -58,10 +58,14 @@ class Renumbering:
             self._next = (data[positions[-1] + 3] + 1) & 0xFF
             self._answered = False
 
-    def received(self, data: bytes) -> bytes:
-        """Bytes of the answer with their ids changed; a header's beginning waits for the rest of it."""
+    def received(self, data: bytes, *, change: bool = True) -> bytes:
+        """Bytes of the answer with their ids changed; a header's beginning waits for the rest of it.
+
+        Without ``change`` they stay: where several commands are sent at once, nobody here knows which answer
+        begins. That of a command in one compressed packet then begins with 1, as it should.
+        """
         data, positions = self._received.headers(data)
-        if not positions:
+        if not positions or not change:
             return data
         numbered = bytearray(data)
         for position in positions:

@@ -32,6 +32,7 @@ from .results import (
     SessionChanges,
     decode_session_changes,
     definitions_after,
+    farewell_text,
     is_progress,
 )
 from .results import select_session_changes as select_changes
@@ -41,6 +42,7 @@ __all__ = [
     "DEFAULT_SHOWN_VARIABLES",
     "MAX_CLOSING_PACKET",
     "MORE_RESULTS",
+    "Farewell",
     "ResponseScanner",
     "State",
     "closes",
@@ -90,6 +92,10 @@ _FIRST_STATE = {
 }
 
 
+class Farewell(MalformedPacket):
+    """The server speaks first: it is about to close."""
+
+
 class ResponseScanner:
     """One per client session; ``begin`` readies it for the next response.
 
@@ -115,6 +121,7 @@ class ResponseScanner:
         "errno",
         "first_sequence",
         "infile",
+        "infile_sequence",
         "last_insert_id",
         "out_parameters",
         "result_set",
@@ -146,6 +153,8 @@ class ResponseScanner:
         self._offset = 0
         self.done = kind is ResponseKind.NONE
         self.infile = False
+        #: The id, as the database counts, with which it has asked for a file.
+        self.infile_sequence = 0
         self.result_set = False
         #: Set by the caller: the sequence id with which the response must begin; 0 for any.
         self.first_sequence = 0
@@ -176,8 +185,7 @@ class ResponseScanner:
             if size < HEADER:
                 self._held = data
                 return b""
-            if self.first_sequence and data[3] != self.first_sequence:
-                raise MalformedPacket("the answer to something else")
+            self._check_beginning(data)
             self.started = True
         position = self._skip
         if position >= size:
@@ -185,6 +193,13 @@ class ResponseScanner:
             return data
         self._skip = 0
         return self._feed(data, position)
+
+    def _check_beginning(self, data: bytes) -> None:
+        if not data[3]:
+            # A server that has not read the command yet has something to say of its own.
+            raise Farewell(farewell_text(data))
+        if self.first_sequence and data[3] != self.first_sequence:
+            raise MalformedPacket("the answer to something else")
 
     def _feed(self, data: bytes, position: int) -> bytes:
         size = len(data)
@@ -287,6 +302,7 @@ class ResponseScanner:
             return self._close(data, position, end, first)
         if first == LOCAL_INFILE:
             self.infile = True
+            self.infile_sequence = data[position + 3]
             return None
         self.result_set = True
         self._columns = definitions_after(data[position + HEADER : end])

@@ -20,7 +20,7 @@ from tests.drivers.install import CACHE, CONNECTOR_J, GO_PATH, MYSQL_DRIVER_SOUR
 __all__ = ["PROGRAMS", "BuildFailed", "Mode", "Program"]
 
 SOURCES = Path(__file__).parent / "programs"
-RUN_LIMIT = 120.0
+RUN_LIMIT = 60.0
 BUILD_LIMIT = 300.0
 """Seconds a program and its compiler may take."""
 
@@ -31,8 +31,8 @@ COMMON = (
 
 
 ONLY_WITH_TLS = {"wrong_authority"}
-NOT_COMPRESSED = {"killed", "cancelled_statement", "timed_out"}
-"""What compression has no part in, and takes long."""
+LONG = {"killed", "killed_connection", "cancelled", "cancelled_statement", "timed_out"}
+"""What takes long: left out of some modes, as the big value is."""
 
 
 class BuildFailed(Exception):
@@ -65,7 +65,11 @@ class Program:
 
     def scenarios_in(self, mode: Mode) -> list[str]:
         """Those that make sense in a mode; the one that changes the task is the last."""
-        left_out = (NOT_COMPRESSED if mode.compress else set()) | (set() if mode.tls else ONLY_WITH_TLS)
+        left_out = set() if mode.tls else set(ONLY_WITH_TLS)
+        if mode.compress:
+            left_out |= LONG
+        elif mode.tls is not mode.prepared:
+            left_out |= {*LONG, "big"}
         return [each for each in (*self.own, *COMMON) if each not in left_out]
 
     def run(self, task: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Drivers of other languages through the proxy: the same report as over a direct connection, and the right one.
+"""Drivers of other languages through the proxy: the same report as over a direct connection, the right one.
 
-mysqli, PDO, DBD::MariaDB, go-sql-driver, Connector/J, and node's mysql2 and mariadb; with and without TLS, with
-the text and the binary protocol, and with compression where the driver has it.
+mysqli, PDO, DBD::MariaDB, go-sql-driver, Connector/J, and node's mysql2 and mariadb; with and without TLS,
+with the text and the binary protocol, and with compression where the driver has it.
 """
 
 import pytest

@@ -61,9 +61,9 @@ COLUMNS: tuple[Column, ...] = (
     *_integer("INT", 32),
     *_integer("BIGINT", 64),
     Column("bool", "BOOLEAN", "FALSE", "TRUE", 0, 1),
-    Column("zerofill", "INT(8) UNSIGNED ZEROFILL", "7", "12345678"),
-    Column("dec", "DECIMAL(65,30)", f"-{_LONG}", str(_LONG), -_LONG, _LONG),
-    Column("dec0", "DECIMAL(10,0) UNSIGNED", "0", "9999999999", Decimal(0), Decimal(9999999999)),
+    Column("zfill", "INT(8) UNSIGNED ZEROFILL", "7", "12345678"),
+    Column("deci", "DECIMAL(65,30)", f"-{_LONG}", str(_LONG), _LONG.copy_negate(), _LONG),
+    Column("deci0", "DECIMAL(10,0) UNSIGNED", "0", "9999999999", Decimal(0), Decimal(9999999999)),
     Column("flt", "FLOAT", "-1.5", "0.1"),
     Column("dbl", "DOUBLE", "-1.7976931348623157e308", "2.2250738585072014e-308"),
     Column("dbl_odd", "DOUBLE", "0.1", "123456789.123456789", 0.1, 123456789.123456789),
@@ -135,7 +135,7 @@ def columns_of(vendor: str) -> list[Column]:
 def create(table: str, columns: list[Column]) -> str:
     """CREATE TABLE with these columns."""
     return f"CREATE TABLE {table} (row_name VARCHAR(10) PRIMARY KEY, " + (
-        ", ".join(f"{column.name} {column.type}" for column in columns) + ")"
+        ", ".join(f"c_{column.name} {column.type}" for column in columns) + ")"
     )
 
 

@@ -1,7 +1,7 @@
 """What Django does at one place, as a program of its own, for Django is configured once in a process.
 
-It reads a JSON object with `host`, `port`, `user`, `password`, `schema`, `authority` (empty: no TLS) and `driver`
-from its standard input, and writes what it saw as JSON.
+It reads a JSON object with `host`, `port`, `user`, `password`, `schema`, `authority` (empty: no TLS) and
+`driver` from its standard input, and writes what it saw as JSON.
 """
 
 import datetime as dt
@@ -172,7 +172,10 @@ def main() -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    from tests.drivers.python.library.models import Author
+
     seen = [step() for step in (migrate, write_and_read, in_transactions, over_requests)]
+    Author.objects.all().delete()
     call_command("migrate", "library", "zero", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE django_migrations")

@@ -16,6 +16,7 @@ TIMEOUT = 30
 MULTI_STATEMENTS, FOUND_ROWS = 1 << 16, 1 << 1
 # Known to both vendors; connectors of Oracle would ask MariaDB for one of MySQL's.
 COLLATION = "utf8mb4_unicode_ci"
+VECTOR = frozenset({"vec"})
 
 
 def _flags(wish: Wish) -> int:
@@ -32,7 +33,8 @@ class PyMySQLLink(Link):
 
 class PyMySQL(Driver):
     name = module = "pymysql"
-    features = frozenset({"infile", "out_parameters"})
+    unreadable = VECTOR
+    features = frozenset({"infile", "out_parameters", "single", "late_errors"})
 
     def connect(self, place: Place, wish: Wish) -> Link:
         pymysql = importlib.import_module(self.module)
@@ -66,7 +68,9 @@ class MySQLClientLink(Link):
 
 class MySQLClient(Driver):
     name, module = "mysqlclient", "MySQLdb"
-    features = frozenset({"infile", "out_parameters", "change_user", "statistics", "compress"})
+    features = frozenset(
+        {"infile", "out_parameters", "change_user", "statistics", "compress", "single", "late_errors"}
+    )
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -81,6 +85,7 @@ class MySQLClient(Driver):
                 **options,
                 autocommit=wish.autocommit,
                 local_infile=int(wish.local_infile),
+                multi_statements=wish.multi_statements,
                 client_flag=_flags(wish),
                 charset="utf8mb4",
                 connect_timeout=TIMEOUT,
@@ -187,6 +192,9 @@ class Connector(Driver):
         }
     )
     is_pure = True
+    # It takes one of a YEAR's two bytes, and all columns behind it for others.
+    unreadable_in_binary = frozenset({"yr"})
+    odd_in_binary = frozenset({"vchr_bin", "tim"})
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -225,6 +233,8 @@ class CConnector(Connector):
 
     name, module = "connector-c", "mysql.connector"
     is_pure = False
+    unreadable_in_binary = frozenset()
+    odd_in_binary = frozenset({"BIGINT_u"})
     is_apart = True
 
 
@@ -314,6 +324,11 @@ class MariaDB(Driver):
         }
     )
     marker = "?"
+    # A VECTOR ends the whole process.
+    unreadable = VECTOR
+    odd_in_binary = frozenset({"TINYINT_s"})
+    # Told of latin1 its C code raises SystemError.
+    second_charset = "utf8mb3"
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -350,7 +365,8 @@ class AioMySQLLink(Link):
 
 class AioMySQL(Driver):
     name = module = "aiomysql"
-    features = frozenset({"infile", "out_parameters"})
+    unreadable = VECTOR
+    features = frozenset({"infile", "out_parameters", "single", "late_errors"})
     link: type[Link] = AioMySQLLink
 
     def options(self, wish: Wish) -> dict[str, Any]:
@@ -399,7 +415,9 @@ def _of_statement(result: Any) -> Outcome:
 
 class AsyncMy(AioMySQL):
     name = module = "asyncmy"
-    features = frozenset({"infile", "out_parameters", "prepared"})
+    # LOCAL INFILE ends in a TypeError of its own, and it takes a row above 16 MiB for the end of the rows.
+    features = frozenset({"out_parameters", "prepared", "late_errors"})
+    longest_text = 16_000_000
     link = AsyncMyLink
     marker = "?"
 

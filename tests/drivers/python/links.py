@@ -206,7 +206,8 @@ class Driver:
     """A driver: how to connect with it, and what it has.
 
     `features` holds the names of the optional parts: `prepared`, `cursor`, `out_parameters`, `change_user`,
-    `reset`, `infile`, `compress`, `statistics`, `bulk`, `two_phase`, `attributes`.
+    `reset`, `infile`, `compress`, `statistics`, `bulk`, `two_phase`, `attributes`; `single`, where several
+    statements at once can be forbidden; `late_errors`, where an error behind a result is told as such.
     """
 
     name: str
@@ -216,10 +217,18 @@ class Driver:
     placeholder = "%s"
     marker = "%s"
     """The placeholder in prepared statements."""
+    second_charset = "latin1"
+    """A character set that the driver can be switched to by SET NAMES."""
+    longest_text = 20_000_000
+    """Bytes of a value that it can read in the text protocol."""
     is_apart = False
     """Whether it has to have a process of its own (`child.py`)."""
-    own_values: frozenset[str] = frozenset()
-    """Names of columns (`column_types.py`) of which the driver makes something of its own."""
+    unreadable: frozenset[str] = frozenset()
+    """Names of columns (`column_types.py`) that the driver cannot read, not even directly."""
+    unreadable_in_binary: frozenset[str] = frozenset()
+    """The same for the binary protocol."""
+    odd_in_binary: frozenset[str] = frozenset()
+    """Columns that it reads in the binary protocol, but not as what they are."""
 
     def connect(self, place: Place, wish: Wish) -> Link:
         """Open a connection."""

@@ -135,7 +135,7 @@ def several_statements(stage: Stage) -> object:
     return outcomes
 
 
-@scenario()
+@scenario("late_errors")
 def several_statements_and_an_error(stage: Stage) -> object:
     link = stage.open(multi_statements=True)
     with stage.fails(1146) as texts:
@@ -143,7 +143,7 @@ def several_statements_and_an_error(stage: Stage) -> object:
     return texts
 
 
-@scenario()
+@scenario("single")
 def several_statements_are_not_allowed(stage: Stage) -> object:
     link = stage.open()
     with stage.fails(1064):
@@ -151,7 +151,7 @@ def several_statements_are_not_allowed(stage: Stage) -> object:
     return link.one("SELECT 3")
 
 
-@scenario()
+@scenario("late_errors")
 def procedure_that_fails_late(stage: Stage) -> object:
     link = stage.open()
     with stage.fails(1644, "late") as texts:

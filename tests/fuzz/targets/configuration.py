@@ -8,9 +8,7 @@ from tests.fuzz.choices import Choices
 
 _SAMPLE = (Path(__file__).parents[3] / "etc" / "rds-proxy.toml").read_text(encoding="utf-8")
 #: Each option of the sample, with the table it stands in.
-_SECTIONS = re.findall(
-    r"^# ?(\[{1,2}[\w.]+\]{1,2})$|^(\[{1,2}[\w.]+\]{1,2})$|^#? ?(\w+) = ", _SAMPLE, re.MULTILINE
-)
+_SECTIONS = re.findall(r"^(?:# ?)?(?:(\[{1,2}[\w.]+\]{1,2})$|(\w+) = )", _SAMPLE, re.MULTILINE)
 _OPTIONS: list[tuple[str, str]] = []
 _table = ""
 for _heading, _name in _SECTIONS:

@@ -4,24 +4,17 @@ It raises MalformedPacket or nothing, holds back no more than one closing packet
 response is over is made of whole packets.
 """
 
-import inspect
 from typing import Any
 
-from proxy.mysql.wire import scanner as module
 from proxy.mysql.wire.commands import ResponseKind
 from proxy.mysql.wire.datatypes import MalformedPacket
+from proxy.mysql.wire.eof_scanner import response_scanner
 from proxy.mysql.wire.framing import HEADER
 from tests.fuzz.choices import Choices, cut, head_and_stream
 
 #: Stands in for the longest closing packet, so that short inputs reach it.
 LONGEST = 200
 _KINDS = tuple(ResponseKind)
-#: A client's capabilities: whatever the scanner has a switch for.
-_SWITCHES = tuple(
-    name
-    for name, parameter in inspect.signature(module.ResponseScanner.__init__).parameters.items()
-    if parameter.annotation in (bool, "bool")
-)
 _FINDINGS = (
     "status",
     "warnings",
@@ -43,11 +36,14 @@ class _Run:
     def __init__(self, choices: bytes, pieces: list[bytes]) -> None:
         decide = Choices(choices)
         kind = decide.pick(_KINDS)
-        switches: dict[str, Any] = {name: decide.flag() for name in _SWITCHES}
-        self.scanner = module.ResponseScanner(max_closing_packet=LONGEST, **switches)
+        self.scanner = response_scanner(
+            deprecate_eof=decide.flag(), session_track=decide.flag(), max_closing_packet=LONGEST
+        )
         self.scanner.shows_all = decide.flag()
-        self.scanner.status = decide.pick((2, 0, 1 << 14))
         self.scanner.begin(kind)
+        self.scanner.out_parameters = decide.flag()
+        self.scanner.first_sequence = decide.pick((0, 1))
+        self.scanner.status = decide.pick((2, 0, 1 << 14))
         self.out = b""
         self.malformed = False
         self._feed(pieces)
@@ -60,7 +56,8 @@ class _Run:
                 self.malformed = True
                 return
             held = self.scanner._held
-            assert len(held) <= HEADER + LONGEST, "holds too much"
+            # At most a row that may hold OUT parameters, and the packet behind it.
+            assert len(held) <= 2 * (HEADER + LONGEST), "holds too much"
 
     def findings(self) -> dict[str, Any]:
         if self.malformed:

@@ -1,5 +1,7 @@
 """Ids of a compressing server's inner packets become those that a plain one would have."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +73,15 @@ def test_the_farewell_of_a_server_keeps_its_0() -> None:
     assert renumbering.received(stream(0)) == stream(0)
 
 
+def test_answers_to_commands_that_were_sent_at_once_stay_as_they_are() -> None:
+    _, renumbering = sending()
+    renumbering.sent(frame(b"\x03SELECT 2"))
+    assert renumbering.received(stream(1, 2, 1, 2)[:13], change=False) == stream(1, 2, 1, 2)[:10]
+    assert renumbering.received(stream(1, 2, 1, 2)[13:], change=False) == stream(1, 2, 1, 2)[10:]
+    renumbering.sent(frame(b"\x03SELECT 3"))
+    assert renumbering.received(stream(1, 2, 2)) == stream(1, 2, 3)
+
+
 @given(
     contents=st.lists(st.binary(max_size=30), min_size=1, max_size=20),
     cuts=st.lists(st.integers(0, 700), max_size=10),
@@ -80,5 +91,5 @@ def test_however_the_stream_is_cut(contents: list[bytes], cuts: list[int]) -> No
     arriving = b"".join(frame(content, 7) for content in contents)
     expected = b"".join(frame(content, number) for number, content in enumerate(contents, 1))
     edges = [0, *sorted(min(cut, len(arriving)) for cut in cuts), len(arriving)]
-    pieces = [arriving[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [arriving[start:end] for start, end in pairwise(edges)]
     assert b"".join(renumbering.received(piece) for piece in pieces if piece) == expected

@@ -1,0 +1,168 @@
+"""The table's scripted database and client, on both sides of a real pool and real connections in memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+
+from proxy.mysql.frontend.client import ClientConnection
+from proxy.mysql.wire.capabilities import Capability
+from tests.peers import packets as p
+from tests.peers.client import ClientPeer
+from tests.peers.link import Line
+from tests.peers.server import ServerPeer
+from tests.peers.world import FACTS, World
+
+from . import bits
+from .case import Step
+from .responses import View, files, turns
+
+__all__ = ["Cut", "ScriptedServer", "Stage", "staged", "whole"]
+
+Cut = Callable[[bytes], list[bytes]]
+
+
+def whole(data: bytes) -> list[bytes]:
+    """Not cut at all."""
+    return [data]
+
+
+class ScriptedServer(ServerPeer):
+    """A database that answers the step on stage as the table says, and the proxy's own commands by itself."""
+
+    def __init__(self, stage: "Stage", target: int) -> None:
+        super().__init__(stage.database)
+        self.stage = stage
+        self.target = target
+        self.agreed = 0
+        self._parts: list[bytes] = []
+        #: What is still to be said, and the files to be received, while the step goes on.
+        self._turns: list[list[bytes]] = []
+        self._files: list[tuple[bytes, ...]] = []
+        self._received: list[bytes] = []
+        self._sequence = 0
+
+    def greet(self) -> None:
+        """Send the first packet."""
+        self.line.send(p.packet(p.greeting(self.target, thread=self.database.next_thread), 0))
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the proxy."""
+        self._data += data
+        while len(self._data) >= 4:
+            end = 4 + int.from_bytes(self._data[:3], "little")
+            if len(self._data) < end:
+                return
+            (sequence, payload), self._data = (self._data[3], self._data[4:end]), self._data[end:]
+            self._packet(sequence, payload)
+
+    def _packet(self, sequence: int, payload: bytes) -> None:
+        if self.session is None:
+            self._agree(payload)
+            self._log_in(payload, sequence)
+        elif self._files:
+            self._take_file(sequence, payload)
+        else:
+            assert sequence == len(self._parts), "a command's packets are not in order"
+            self._parts.append(payload)
+            if len(payload) < p.LIMIT:
+                parts, self._parts = self._parts, []
+                self._take_command(b"".join(parts), len(parts))
+
+    def _agree(self, login: bytes) -> None:
+        low = int.from_bytes(login[:4], "little")
+        high = 0 if low & bits.LONG_PASSWORD else int.from_bytes(login[28:32], "little")
+        self.agreed = low | high << 32
+
+    def _take_command(self, payload: bytes, packets: int) -> None:
+        step = self.stage.step
+        if step is not None and payload == step.encoded(self.agreed):
+            self.stage.reached.append(self)
+            self._sequence = packets
+            self._turns = turns(step.response, View(self.agreed, True, bits.AUTOCOMMIT))
+            self._files = files(step.response)
+            self._speak()
+            return
+        if self.agreed & bits.QUERY_ATTRIBUTES and payload[:3] == b"\x03\0\1":
+            payload = b"\x03" + payload[3:]
+        self._command(payload)
+
+    def _speak(self) -> None:
+        data = p.packets(self._turns.pop(0), self._sequence)
+        self._sequence += _count(data)
+        extra = b"" if self._files else self.stage.extra
+        for piece in self.stage.cut(data + extra) if self.stage.together else self.stage.cut(data):
+            self.line.send(piece)
+        if extra and not self.stage.together:
+            self.line.send(extra)
+
+    def _take_file(self, sequence: int, payload: bytes) -> None:
+        assert sequence == self._sequence & 0xFF, "a file's packets are not in order"
+        self._sequence += 1
+        if payload:
+            self._received.append(payload)
+            return
+        assert tuple(self._received) == self._files.pop(0)
+        self._received = []
+        self._speak()
+
+
+def _count(data: bytes) -> int:
+    return len(p.split(data))
+
+
+class Stage(World):
+    """A World before databases with these capabilities; one step at a time is on stage."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(cap=8)
+        self.target = target
+        self.step: Step | None = None
+        self.cut: Cut = whole
+        #: What the database sends behind the response, in the same chunk or after it.
+        self.extra = b""
+        self.together = False
+        #: The databases that the step came to.
+        self.reached: list[ScriptedServer] = []
+        facts = attrs.evolve(FACTS, capabilities=Capability(target))
+        self.context.facts = lambda: facts
+
+    def endpoint(self, *_: Any, **__: Any) -> Any:
+        """Stands in for HostnameEndpoint."""
+        return _Endpoint(self)
+
+    def connect(self, capabilities: int) -> ClientPeer:
+        """A client that has logged in."""
+        peer = ClientPeer(capabilities)
+        connection = ClientConnection(self.context, self.registry, self.registry.next_number())
+        self.lines.append(Line(connection, peer, is_client=False))
+        self.settle()
+        [(_, answer)] = p.split(peer.take())
+        assert answer[:1] == b"\0", answer
+        return peer
+
+
+class _Endpoint:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def connect(self, factory: Any) -> "Deferred[Any]":
+        stage = self._stage
+        peer = ScriptedServer(stage, stage.target)
+        protocol = factory.buildProtocol(None)
+        stage.lines.append(Line(protocol, peer, is_client=True))
+        peer.greet()
+        return succeed(protocol)
+
+
+@contextmanager
+def staged(target: int) -> Iterator[Stage]:
+    """A Stage; ends with the checks of ``World.finish``."""
+    stage = Stage(target)
+    with patch("proxy.mysql.backend.connector.endpoints.HostnameEndpoint", stage.endpoint):
+        yield stage
+        stage.step, stage.extra, stage.cut = None, b"", whole
+        stage.finish()

@@ -1,0 +1,147 @@
+"""Walks one case: a client logs in, does what comes before, sends the command, and is checked."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from tests.peers import packets as p
+from tests.peers.client import ClientPeer
+
+from . import bits
+from .case import Answerer, Case, Effect, Profile, Step, query
+from .responses import Ok, Rows, View, files, turns
+from .stage import Cut, Stage, whole
+
+__all__ = ["Delivery", "walk"]
+
+#: Longer than a connection is kept for SHOW WARNINGS.
+_HOLD = 0.5
+
+_INNOCENT = query(b"SELECT 'innocent'", Rows(1, [p.row([b"innocent"])]))
+
+
+@attrs.frozen
+class Delivery:
+    """How bytes arrive, on both sides, and what the database says behind its response."""
+
+    name: str
+    cut: Cut = whole
+    extra: bytes = b""
+    together: bool = False
+
+
+class _Visit:
+    """One client's stay."""
+
+    def __init__(self, stage: Stage, profile: Profile) -> None:
+        self.stage = stage
+        self.peer = stage.connect(profile.client)
+        self.view = View(profile.agreed, False, bits.AUTOCOMMIT)
+        self.nonce = self.peer.nonce
+        self.got = b""
+
+    def send(self, payloads: Sequence[bytes], first: int) -> None:
+        for piece in self.stage.cut(p.packets(payloads, first)):
+            self.peer.send(piece)
+        self.stage.settle()
+
+    def perform(self, step: Step, password: bytes | None = None) -> bytes:
+        """Send a command, and a file where one is asked for; returns what the client must get."""
+        self.stage.step = step
+        self.stage.reached = []
+        self.got = b""
+        payload = step.encoded(self.view.capabilities)
+        self.send([payload], 0)
+        self._take()
+        first = len(payload) // p.LIMIT + 1
+        if password is not None:
+            first = self._answer_challenge(password)
+        return self._converse(step, first)
+
+    def _take(self) -> bytes:
+        taken = self.peer.take()
+        self.got += taken
+        return taken
+
+    def _answer_challenge(self, password: bytes) -> int:
+        [(sequence, switch)] = p.split(self.got)
+        self.got = b""
+        plugin = b"\xfemysql_native_password\0"
+        assert sequence == 1
+        assert switch == plugin + self.nonce + b"\0", "another challenge than the client's last"
+        self.send([p.native(password, self.nonce)], 2)
+        self._take()
+        return 3
+
+    def _converse(self, step: Step, sequence: int) -> bytes:
+        expected = b""
+        contents = files(step.response)
+        for payloads in turns(step.response, self.view):
+            said = p.packets(payloads, sequence)
+            sequence += len(p.split(said))
+            expected += said
+            if contents and self.got == expected:
+                content = contents.pop(0)
+                self.send([*content, b""], sequence & 0xFF)
+                sequence += len(content) + 1
+                self._take()
+        self.stage.step = None
+        return expected
+
+
+def walk(stage: Stage, case: Case, profile: Profile, delivery: Delivery) -> None:
+    """The case, with these capabilities, delivered like this; afterwards another client is served."""
+    visit = _Visit(stage, profile)
+    for step in case.before:
+        expected = visit.perform(step)
+        assert visit.got == expected, "the steps before"
+    stage.cut, stage.extra, stage.together = delivery.cut, delivery.extra, delivery.together
+    expected = visit.perform(case.step, case.password)
+    stage.cut, stage.extra = whole, b""
+    if delivery.extra and stage.reached:
+        _check_cut(visit, stage, case, expected)
+    else:
+        assert visit.got == expected
+        _check_effect(visit, stage, case)
+    _serve_another(stage, profile)
+    visit.peer.line.hang_up()
+    stage.settle()
+
+
+def _check_effect(visit: _Visit, stage: Stage, case: Case) -> None:
+    by_database = case.step.by is Answerer.DATABASE
+    assert len(stage.reached) == by_database, f"came to {len(stage.reached)} databases"
+    commands = visit.peer.line.protocol.commands
+    if commands.tenancy.connection is not None and case.effect is not Effect.KEPT:
+        stage.advance(_HOLD)
+    pins = {reason.value for reason in commands.value.pins}
+    assert pins == case.pins
+    is_kept = commands.tenancy.connection is not None
+    assert is_kept == (case.effect is Effect.KEPT), f"kept: {is_kept}"
+    for server in stage.reached:
+        assert server.line.connected == (case.effect is not Effect.GONE)
+    assert visit.peer.closed == case.closes
+
+
+def _check_cut(visit: _Visit, stage: Stage, case: Case, expected: bytes) -> None:
+    """More than the response came: the answer is right or an error, and the connection is gone."""
+    for server in stage.reached:
+        assert not server.line.connected, "the connection was not cut"
+    got = visit.got + visit.peer.take()
+    if got == expected:
+        return
+    if visit.peer.closed:
+        assert expected.startswith(got), "a wrong answer"
+        return
+    [(_, payload)] = p.split(got)
+    assert payload[:3] == b"\xff" + (2013).to_bytes(2, "little"), "a wrong answer"
+
+
+def _serve_another(stage: Stage, profile: Profile) -> None:
+    """The next client gets the answer to its own question."""
+    for _ in range(2):
+        other = _Visit(stage, profile)
+        expected = other.perform(_INNOCENT)
+        assert other.got == expected, "the next client got something else"
+        other.peer.line.hang_up()
+        stage.settle()
