@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz import targets
 
 #: Seconds; the slowest input takes about one.
-LONGEST = 60
+LONGEST = 30
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -117,8 +117,10 @@ def _delivery(line: Line, chance: random.Random) -> Step:
     size = chance.choice((CHUNK, CHUNK, 1, 3, 5, 20))
 
     def deliver() -> None:
-        waiting = sum(map(len, line.incoming))
-        line.deliver_in(min(size, CHUNK)) if waiting < 4096 else line.deliver_in(CHUNK)
+        whole = b"".join(line.incoming)
+        line.incoming[:] = [whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)]
+        # A long command byte by byte would take for ever.
+        line.deliver_in(size if len(whole) < 4096 else CHUNK)
         line.deliver()
 
     return deliver

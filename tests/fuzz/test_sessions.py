@@ -9,7 +9,7 @@ from tests.fuzz import targets
 
 @pytest.mark.parametrize("name", targets.SESSIONS)
 @settings(
-    max_examples=120,
+    max_examples=200,
     derandomize=True,
     database=None,
     deadline=None,

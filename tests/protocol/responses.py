@@ -128,8 +128,8 @@ def _definition(view: View, name: bytes) -> bytes:
 
 
 def _between(view: View, flags: int = 0) -> list[bytes]:
-    """The EOF packet behind definitions: the status is what was known before."""
-    return [p.eof(view.status & ~(bits.MORE | bits.CURSOR) | flags)] if view.eof else []
+    """The EOF packet behind definitions: the session's status, without what concerned a statement before."""
+    return [p.eof(view.status & ~bits.OF_ONE_STATEMENT | flags)] if view.eof else []
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from . import bits
 from .case import Step
 from .responses import View, files, turns
 
-__all__ = ["Cut", "ScriptedServer", "Stage", "staged", "whole"]
+__all__ = ["Cut", "ScriptedServer", "Stage", "Stages", "stages", "whole"]
 
 Cut = Callable[[bytes], list[bytes]]
 
@@ -119,6 +119,7 @@ class Stage(World):
 
     def __init__(self, target: int) -> None:
         super().__init__(cap=8)
+        self.clock.stage = self  # type: ignore[attr-defined]
         self.target = target
         self.step: Step | None = None
         self.cut: Cut = whole
@@ -129,10 +130,6 @@ class Stage(World):
         self.reached: list[ScriptedServer] = []
         facts = attrs.evolve(FACTS, capabilities=Capability(target))
         self.context.facts = lambda: facts
-
-    def endpoint(self, *_: Any, **__: Any) -> Any:
-        """Stands in for HostnameEndpoint."""
-        return _Endpoint(self)
 
     def connect(self, capabilities: int) -> ClientPeer:
         """A client that has logged in."""
@@ -146,8 +143,10 @@ class Stage(World):
 
 
 class _Endpoint:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    """Stands in for HostnameEndpoint; the clock says in which world."""
+
+    def __init__(self, clock: Any, *_: Any, **__: Any) -> None:
+        self._stage: Stage = clock.stage
 
     def connect(self, factory: Any) -> "Deferred[Any]":
         stage = self._stage
@@ -158,11 +157,32 @@ class _Endpoint:
         return succeed(protocol)
 
 
+class Stages:
+    """One world for each kind of database, used as long as all goes well."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Stage] = {}
+
+    def stage(self, target: int) -> Stage:
+        """A world before such a database."""
+        if target not in self._open:
+            self._open[target] = Stage(target)
+        return self._open[target]
+
+    def drop(self, target: int) -> None:
+        """Something went wrong in it."""
+        self._open.pop(target, None)
+
+    def finish(self) -> None:
+        """Everybody leaves; nothing may be left over in any world."""
+        for stage in self._open.values():
+            stage.finish()
+
+
 @contextmanager
-def staged(target: int) -> Iterator[Stage]:
-    """A Stage; ends with the checks of ``World.finish``."""
-    stage = Stage(target)
-    with patch("proxy.mysql.backend.connector.endpoints.HostnameEndpoint", stage.endpoint):
-        yield stage
-        stage.step, stage.extra, stage.cut = None, b"", whole
-        stage.finish()
+def stages() -> Iterator[Stages]:
+    """Worlds that end with the checks of ``World.finish``."""
+    with patch("proxy.mysql.backend.connector.endpoints.HostnameEndpoint", _Endpoint):
+        worlds = Stages()
+        yield worlds
+        worlds.finish()

@@ -47,7 +47,8 @@ class _Visit:
 
     def perform(self, step: Step, password: bytes | None = None) -> bytes:
         """Send a command, and a file where one is asked for; returns what the client must get."""
-        self.stage.step = step
+        # The proxy's own commands may be the same.
+        self.stage.step = step if step.by is Answerer.DATABASE else None
         self.stage.reached = []
         self.got = b""
         payload = step.encoded(self.view.capabilities)
@@ -94,24 +95,31 @@ def walk(stage: Stage, case: Case, profile: Profile, delivery: Delivery) -> None
     visit = _Visit(stage, profile)
     for step in case.before:
         expected = visit.perform(step)
-        assert visit.got == expected, "the steps before"
+        _same(visit.got, expected, "a step before")
     stage.cut, stage.extra, stage.together = delivery.cut, delivery.extra, delivery.together
     expected = visit.perform(case.step, case.password)
     stage.cut, stage.extra = whole, b""
     if delivery.extra and stage.reached:
         _check_cut(visit, stage, case, expected)
     else:
-        assert visit.got == expected
+        _same(visit.got, expected, "the answer")
         _check_effect(visit, stage, case)
     _serve_another(stage, profile)
     visit.peer.line.hang_up()
     stage.settle()
 
 
+def _same(got: bytes, expected: bytes, what: str) -> None:
+    assert got == expected, f"{what} is {got[:2000]!r}, not {expected[:2000]!r}"
+
+
 def _check_effect(visit: _Visit, stage: Stage, case: Case) -> None:
     by_database = case.step.by is Answerer.DATABASE
     assert len(stage.reached) == by_database, f"came to {len(stage.reached)} databases"
+    assert visit.peer.closed == case.closes
     commands = visit.peer.line.protocol.commands
+    if commands is None:
+        return
     if commands.tenancy.connection is not None and case.effect is not Effect.KEPT:
         stage.advance(_HOLD)
     pins = {reason.value for reason in commands.value.pins}
@@ -120,7 +128,6 @@ def _check_effect(visit: _Visit, stage: Stage, case: Case) -> None:
     assert is_kept == (case.effect is Effect.KEPT), f"kept: {is_kept}"
     for server in stage.reached:
         assert server.line.connected == (case.effect is not Effect.GONE)
-    assert visit.peer.closed == case.closes
 
 
 def _check_cut(visit: _Visit, stage: Stage, case: Case, expected: bytes) -> None:
@@ -142,6 +149,6 @@ def _serve_another(stage: Stage, profile: Profile) -> None:
     for _ in range(2):
         other = _Visit(stage, profile)
         expected = other.perform(_INNOCENT)
-        assert other.got == expected, "the next client got something else"
+        _same(other.got, expected, "the next client's answer")
         other.peer.line.hang_up()
         stage.settle()

@@ -43,7 +43,7 @@ class Endpoint:
 
     def execute(self, sql: str) -> list[list[str]]:
         """Run statements at the database itself and return their rows. Raises DatabaseError."""
-        command = [self.database.binaries.client, "--no-defaults", f"--socket={self.database.socket}"]
+        command = [str(self.database.binaries.client), "--no-defaults", f"--socket={self.database.socket}"]
         command += [f"--user={USER}", f"--password={PASSWORD}", "--batch", "--skip-column-names"]
         done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
         if done.returncode != 0:

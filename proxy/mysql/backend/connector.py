@@ -97,8 +97,11 @@ class BackendConnector:
 
     def kill_statement(
         self, connection: BackendConnection, username: str, wanted: Callable[[], bool]
-    ) -> defer.Deferred[None]:
-        """End the statement a connection runs, with the rights of a user, if it is still ``wanted``."""
+    ) -> defer.Deferred[bool]:
+        """End the statement a connection runs, with the rights of a user, if it is still ``wanted``.
+
+        Tells whether the target has accepted the KILL.
+        """
         return self._killer.kill_statement(connection, username, wanted)
 
     def may_kill(self, username: str) -> defer.Deferred[bool]:

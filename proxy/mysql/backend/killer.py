@@ -67,10 +67,10 @@ class Killer:
 
     def kill_statement(
         self, connection: BackendConnection, username: str, wanted: Callable[[], bool]
-    ) -> Deferred[None]:
+    ) -> Deferred[bool]:
         """End the statement a connection runs, if it is still ``wanted`` when its turn comes.
 
-        Fails with TargetError where the user has no right to, also not by way of RDS's procedure.
+        Tells whether the target has accepted the KILL. Fails with TargetError where the user has no right to, also not by way of RDS's procedure.
         """
         return self._do(
             username,
@@ -111,7 +111,7 @@ class Killer:
     ) -> Generator[Deferred[Any], Any, Any]:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             if not wanted():
-                return None
+                return False
             try:
                 killer = yield self._connected(username)
                 return (yield work(killer))
@@ -119,17 +119,17 @@ class Killer:
                 if refusal.packet.errno not in _TOO_MANY_CONNECTIONS or attempt == MAX_ATTEMPTS:
                     raise
                 yield deferLater(self._clock, RETRY_PAUSE)
-        return None
+        return False
 
     @inlineCallbacks
     def _kill_statement(
         self, killer: BackendConnection, connection: BackendConnection, wanted: Callable[[], bool]
-    ) -> Generator[Deferred[Any], Any, None]:
+    ) -> Generator[Deferred[Any], Any, bool]:
         if not wanted():
-            return
+            return False
         connection.kill_sent()
         try:
-            yield self._kill(killer, connection, "QUERY")
+            return (yield self._kill(killer, connection, "QUERY"))
         except TargetError:
             raise
         except Exception:
@@ -142,16 +142,20 @@ class Killer:
     @inlineCallbacks
     def _kill(
         self, killer: BackendConnection, connection: BackendConnection, what: str
-    ) -> Generator[Deferred[Any], Any, None]:
+    ) -> Generator[Deferred[Any], Any, bool]:
+        """Whether the target has accepted it."""
         if not self._is_still_there(connection):
-            return
+            return False
         try:
             yield self._limited(query(killer, f"KILL {what} {connection.thread_id}"))
         except TargetError as refusal:
             if refusal.packet.errno in _REFUSED:
                 yield self._kill_as_rds_does(killer, connection, what, refusal)
-            elif refusal.packet.errno != _NO_SUCH_THREAD:
+            elif refusal.packet.errno == _NO_SUCH_THREAD:
+                return False
+            else:
                 raise
+        return True
 
     @inlineCallbacks
     def _kill_as_rds_does(

@@ -203,10 +203,11 @@ class CommandPhase(CommandReception):
             number=connection.thread_id if connection is not None else 0,
             reason=reason,
         )
-        if self._stage is Stage.IDLE:
-            self._loss = lost if tied else None
-        elif self._stage is Stage.CLOSED:
+        if self._stage is Stage.CLOSED:
             return
+        if self._stage not in (Stage.RUNNING, Stage.FILE):
+            # No statement runs on it: whatever the session waits for is something else.
+            self._loss = lost if tied else None
         elif self._silent:
             self._loss = lost if tied else None
             self._stage = Stage.IDLE
@@ -241,7 +242,13 @@ class CommandPhase(CommandReception):
         if self._stage is Stage.CLOSED:
             return
         self._stage = Stage.IDLE
-        if self.tenancy.connection is None:
+        connection = self.tenancy.connection
+        if connection is not None and connection.lost is not None:
+            # Cut while its KILL was unanswered, and not yet reported as closed.
+            self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
+            self.tenancy.lost()
+            connection = None
+        if connection is None:
             self._next()
             return
         if self.value.tie() is Tie.NONE:
@@ -300,6 +307,7 @@ class CommandPhase(CommandReception):
         killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     def _killed(self, _: None) -> None:
+        """The KILL that the session has asked for is done."""
         if self._stage is Stage.CLOSED:
             return
         self._packet = b""
@@ -314,10 +322,10 @@ class CommandPhase(CommandReception):
             self._interrupted = True
 
     def end_by_kill(self) -> None:
-        """KILL CONNECTION: the statement ends, nothing more is answered."""
-        is_asked = self._stage in (Stage.BUSY, Stage.RUNNING, Stage.FILE) and not self._silent
-        if is_asked and not (self._stage is Stage.RUNNING and self._scanner.started):
-            self.channel.send_error(interrupted(), self._intake.sequence)
+        """KILL CONNECTION: the statement ends, and like a server the proxy says nothing more.
+
+        After an error packet a client's own pool could take the connection for one that goes on.
+        """
         self.stop()
         self.tenancy.end(running=self._was_running, vanished=True, killed=True)
 

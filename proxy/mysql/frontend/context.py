@@ -107,8 +107,8 @@ class EndpointContext:
     #: Bounds the wait for an answer of the target.
     limited: Callable[[Deferred[Any]], Deferred[Any]]
     kill: Callable[[BackendConnection], Deferred[None]]
-    #: Ends a statement with the rights of a user, if it is still wanted by then.
-    kill_statement: Callable[[BackendConnection, str, Callable[[], bool]], Deferred[None]]
+    #: Ends a statement with the rights of a user, if it is still wanted by then; whether that was accepted.
+    kill_statement: Callable[[BackendConnection, str, Callable[[], bool]], Deferred[bool]]
     #: Whether a user has the right to end what others run.
     may_kill: Callable[[str], Deferred[bool]]
     tls: ServerTls | None

@@ -32,14 +32,14 @@ def kill_client(
     count = victim.commands.statement_count if victim.commands is not None else 0
     if victim.commands is not None and (query_only or not is_own):
         try:
-            asked: bool = yield _end_statement(context, username, victim)
+            ended: bool = yield _end_statement(context, username, victim)
         except TargetError as refusal:
             if refusal.packet.errno in _DENIED:
                 raise not_owner(number) from None
             raise
-        if asked and query_only:
+        if ended and query_only:
             return
-        is_own = is_own or asked
+        is_own = is_own or ended
     if not is_own:
         allowed: bool = yield context.may_kill(username)
         if not allowed:
@@ -63,7 +63,7 @@ def _victim(context: EndpointContext, number: int) -> "ClientConnection":
 def _end_statement(
     context: EndpointContext, username: str, victim: "ClientConnection"
 ) -> Generator[Deferred[Any], Any, bool]:
-    """Ask the database to end what the client runs there; False if it runs nothing."""
+    """Ask the database to end what the client runs there; False if that was not to be had."""
     commands = victim.commands
     assert commands is not None
     connection, count = commands.running_on, commands.statement_count
@@ -73,5 +73,5 @@ def _end_statement(
     def is_wanted() -> bool:
         return commands.running_on is connection and commands.statement_count == count
 
-    yield context.kill_statement(connection, username, is_wanted)
-    return True
+    accepted: bool = yield context.kill_statement(connection, username, is_wanted)
+    return accepted

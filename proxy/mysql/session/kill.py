@@ -5,6 +5,9 @@ from .verdict import Kill
 
 __all__ = ["kill_in"]
 
+#: Digits of the largest number that a server would take.
+_LONGEST_NUMBER = 20
+
 
 def kill_in(e: Evidence) -> Kill | None:
     """The KILL that a text consists of; None for all else, KILL USER and KILL QUERY ID among it.
@@ -22,6 +25,6 @@ def kill_in(e: Evidence) -> Kill | None:
     if rest[:1] == [b"CONNECTION_ID"] and rest[1:] in ([b"("], [b"(", b")"]):
         # The lexer takes a parenthesis and what follows it for one token.
         return Kill(None, query_only)
-    if len(rest) == 1 and rest[0].isdigit():
+    if len(rest) == 1 and rest[0].isdigit() and len(rest[0]) <= _LONGEST_NUMBER:
         return Kill(int(rest[0]), query_only)
     return None

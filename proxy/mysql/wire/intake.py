@@ -47,7 +47,7 @@ class CommandIntake:
         self._more = False
         self._file = False
         self._file_sequence = 0
-        #: The client's own ids of a file's packets are not to be used.
+        #: The client's own ids are not to be used, neither of a file's packets nor behind a command's first.
         self.numbers_files = False
         self._size = 0
         #: A command's end has not been handed out yet.
@@ -131,6 +131,8 @@ class CommandIntake:
             return False
         header = self._cut(HEADER)
         self._left = int.from_bytes(header[:3], "little")
+        if self.numbers_files:
+            header = header[:3] + bytes((self.sequence,))
         self.sequence = (header[3] + 1) & 0xFF
         self._more = self._left == MAX_PAYLOAD
         self._size += self._left

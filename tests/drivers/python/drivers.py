@@ -1,5 +1,6 @@
 """The Python drivers, each with its own way to say the same thing."""
 
+import datetime as dt
 import importlib
 import ssl
 from collections.abc import Iterator, Sequence
@@ -195,6 +196,9 @@ class Connector(Driver):
     # It takes one of a YEAR's two bytes, and all columns behind it for others.
     unreadable_in_binary = frozenset({"yr"})
     odd_in_binary = frozenset({"vchr_bin", "tim"})
+    longest_in_binary = 16_000_000
+    # It expects a packet of the server in two compressed frames at most, as MySQL sends it.
+    longest_compressed = 15_000
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -235,6 +239,10 @@ class CConnector(Connector):
     is_pure = False
     unreadable_in_binary = frozenset()
     odd_in_binary = frozenset({"BIGINT_u"})
+    odd_parameters = (dt.timedelta,)
+    hides_password_errors = True
+    longest_in_binary = 20_000_000
+    longest_compressed = 2_000_000
     is_apart = True
 
 
@@ -327,8 +335,8 @@ class MariaDB(Driver):
     # A VECTOR ends the whole process.
     unreadable = VECTOR
     odd_in_binary = frozenset({"TINYINT_s"})
-    # Told of latin1 its C code raises SystemError.
-    second_charset = "utf8mb3"
+    # SET NAMES ends in a SystemError of its C code.
+    second_charset = ""
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -365,8 +373,10 @@ class AioMySQLLink(Link):
 
 class AioMySQL(Driver):
     name = module = "aiomysql"
+    # Its call of PyMySQL's converter of bytes fails.
+    odd_as_text: tuple[type, ...] = (bytes,)
     unreadable = VECTOR
-    features = frozenset({"infile", "out_parameters", "single", "late_errors"})
+    features = frozenset({"infile", "out_parameters", "late_errors"})
     link: type[Link] = AioMySQLLink
 
     def options(self, wish: Wish) -> dict[str, Any]:
@@ -418,6 +428,7 @@ class AsyncMy(AioMySQL):
     # LOCAL INFILE ends in a TypeError of its own, and it takes a row above 16 MiB for the end of the rows.
     features = frozenset({"out_parameters", "prepared", "late_errors"})
     longest_text = 16_000_000
+    odd_as_text = ()
     link = AsyncMyLink
     marker = "?"
 

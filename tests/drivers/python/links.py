@@ -218,9 +218,13 @@ class Driver:
     marker = "%s"
     """The placeholder in prepared statements."""
     second_charset = "latin1"
-    """A character set that the driver can be switched to by SET NAMES."""
+    """A character set that the driver can be switched to by SET NAMES, if any."""
     longest_text = 20_000_000
     """Bytes of a value that it can read in the text protocol."""
+    longest_in_binary = 20_000_000
+    """The same for the binary protocol."""
+    longest_compressed = 2_000_000
+    """Bytes of a value that it can read compressed."""
     is_apart = False
     """Whether it has to have a process of its own (`child.py`)."""
     unreadable: frozenset[str] = frozenset()
@@ -229,6 +233,12 @@ class Driver:
     """The same for the binary protocol."""
     odd_in_binary: frozenset[str] = frozenset()
     """Columns that it reads in the binary protocol, but not as what they are."""
+    odd_parameters: tuple[type, ...] = ()
+    """Types whose values do not arrive as parameters of the binary protocol."""
+    odd_as_text: tuple[type, ...] = ()
+    """Types whose values it cannot write into a statement."""
+    hides_password_errors = False
+    """Whether, without TLS, it gives up by itself where `caching_sha2_password` wants the password."""
 
     def connect(self, place: Place, wish: Wish) -> Link:
         """Open a connection."""

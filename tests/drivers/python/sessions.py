@@ -100,8 +100,9 @@ def settings_of_a_session(stage: Stage) -> object:
     link, other = stage.open(), stage.open()
     link.run("SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+03:00'")
     link.run("SET @kept = 'kept', @größe = 17")
-    charset = stage.driver.second_charset
-    link.run(f"SET NAMES {charset}")
+    charset = stage.driver.second_charset or "utf8mb4"
+    if stage.driver.second_charset:
+        link.run(f"SET NAMES {charset}")
     seen = [link.rows("SELECT @@sql_mode, @@time_zone, @@character_set_client, @kept") for _ in range(2)]
     assert seen[0] == seen[1] == [("ANSI_QUOTES", "+03:00", charset, "kept")]
     assert other.rows("SELECT @@time_zone, @@character_set_client, @kept") == [("SYSTEM", "utf8mb4", None)]
@@ -182,10 +183,16 @@ def change_user(stage: Stage) -> object:
     return seen
 
 
+def _denied(stage: Stage, user: str) -> tuple[int, str]:
+    if stage.driver.hides_password_errors and stage.vendor == "mysql" and not stage.tls:
+        return 2061, "requires secure connection"
+    return 1045, f"Access denied for user '{user}'@"
+
+
 @scenario("change_user")
 def change_user_with_a_wrong_password(stage: Stage) -> object:
     link = stage.open()
-    with stage.fails(1045, "Access denied for user 'eve'@"):
+    with stage.fails(*_denied(stage, "eve")):
         link.change_user("eve", "wrong", "app")
     with contextlib.suppress(Exception):
         link.close()
@@ -195,7 +202,7 @@ def change_user_with_a_wrong_password(stage: Stage) -> object:
 
 @scenario()
 def wrong_password(stage: Stage) -> object:
-    with stage.fails(1045, "Access denied for user 'app'@", "(using password: YES)"):
+    with stage.fails(*_denied(stage, "app")):
         stage.open(password="wrong")
     return True
 
@@ -220,7 +227,11 @@ def own_connection_id(stage: Stage) -> object:
 def kill_another(stage: Stage) -> object:
     victim, killer = stage.open(), stage.open()
     victim.run("BEGIN")
-    killer.kill(victim.thread_id())
+    if stage.vendor == "mysql":
+        # MySQL 9 has no COM_PROCESS_KILL any more, which some drivers still send.
+        killer.run(f"KILL {victim.thread_id()}")
+    else:
+        killer.kill(victim.thread_id())
     # What a driver says of a connection that ends depends on how far the end has come.
     with pytest.raises(
         Exception, match=r"(?i)lost|kill|gone|closed|not available|not connected|interrupted|0 bytes"
@@ -236,8 +247,8 @@ def kill_another(stage: Stage) -> object:
 def kill_a_statement(stage: Stage) -> object:
     """As the command-line client does it on Ctrl-C: KILL QUERY with the id of the greeting."""
     victim, killer = stage.open(), stage.open()
-    statement = f"SELECT SLEEP(6.{victim.thread_id():010})"
-    running = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = '{statement}'"
+    number = victim.thread_id()
+    statement = f"SELECT SLEEP(6.{number:010})"
     ended: list[object] = []
 
     def sleeps() -> None:
@@ -247,8 +258,8 @@ def kill_a_statement(stage: Stage) -> object:
             ended.append(stage.driver.number_of(error))
 
     thread = victim.call_blocking(sleeps)
-    stage.wait_until(lambda: killer.one(running) == 1)
-    killer.run(f"KILL QUERY {victim.thread_id()}")
+    stage.wait_until(lambda: any(statement in row for row in killer.rows("SHOW FULL PROCESSLIST")))
+    killer.run(f"KILL QUERY {number}")
     thread.join(30)
     assert ended in ([1317], [1]), ended
     return ended, victim.one("SELECT 1")
@@ -274,12 +285,12 @@ def query_attributes(stage: Stage) -> object:
 def compression(stage: Stage) -> object:
     link = stage.open(compress=True)
     on = link.rows("SHOW SESSION STATUS LIKE 'Compression'")
-    text = "abc 😀 " * 300_000
+    text = ("abc 😀 " * 300_000)[: stage.driver.longest_compressed // 2]
     table = stage.table(link, "id INT AUTO_INCREMENT PRIMARY KEY, content LONGTEXT")
-    for length in (0, 1, 49, 50, 51, 20_000, len(text)):
+    for length in (0, 1, 49, 50, 51, 7_000, len(text)):
         link.run(f"INSERT INTO {table} (content) VALUES (%s)", (text[:length],))
     read = link.rows(f"SELECT content FROM {table} ORDER BY id")
-    assert [row[0] for row in read] == [text[:length] for length in (0, 1, 49, 50, 51, 20_000, len(text))]
+    assert [row[0] for row in read] == [text[:length] for length in (0, 1, 49, 50, 51, 7_000, len(text))]
     for number in range(ROUNDS):
         assert link.one(f"SELECT {number}") == number
     if stage.place.name == "direct":

@@ -186,3 +186,15 @@ def test_a_file_may_be_larger_than_a_statement() -> None:
     intake.feed(stream)
     assert intake.upload_file(0) == stream
     assert not intake.uploading
+
+
+def test_behind_a_client_that_compresses_packets_are_numbered_here() -> None:
+    intake = CommandIntake(1 << 25)
+    intake.numbers_files = True
+    intake.feed(b"\xff\xff\xff\0\x03" + bytes(0xFFFFFF - 1) + b"\x02\0\0\x09xy")
+    assert intake.take() == b"\xff\xff\xff\0\x03" + bytes(0xFFFFFF - 1)
+    assert intake.upload() == b"\x02\0\0\x01xy"
+    assert intake.sequence == 2
+    intake.begin_file(2)
+    intake.feed(b"\x02\0\0\x30ab" + b"\0\0\0\x31")
+    assert intake.upload_file(1) == b"\x02\0\0\x03ab" + b"\0\0\0\x04"

@@ -1,0 +1,123 @@
+"""The table: each command byte, each case, and the capabilities with which it is walked."""
+
+from itertools import product
+
+import attrs
+
+from . import bits, cases_files, cases_prepared, cases_session, cases_text
+from .case import Answerer, Case, Profile
+
+__all__ = ["CASES", "COMMANDS", "Command", "profiles_of"]
+
+
+@attrs.frozen
+class Command:
+    """A command byte with the manuals' name; ``also`` says who answers it at other times."""
+
+    code: int
+    name: str
+    by: Answerer
+    also: str = ""
+
+
+_D, _P, _R = Answerer.DATABASE, Answerer.PROXY, Answerer.REFUSED
+_IDLE = "the proxy while the session has no database connection"
+
+COMMANDS = [
+    Command(0x00, "COM_SLEEP", _R),
+    Command(0x01, "COM_QUIT", _P),
+    Command(0x02, "COM_INIT_DB", _D),
+    Command(0x03, "COM_QUERY", _D, "the proxy, for `KILL` of one of its clients"),
+    Command(0x04, "COM_FIELD_LIST", _D),
+    Command(0x05, "COM_CREATE_DB", _R),
+    Command(0x06, "COM_DROP_DB", _R),
+    Command(0x07, "COM_REFRESH", _R),
+    Command(0x08, "COM_SHUTDOWN", _R),
+    Command(0x09, "COM_STATISTICS", _D),
+    Command(0x0A, "COM_PROCESS_INFO", _D),
+    Command(0x0B, "COM_CONNECT", _R),
+    Command(0x0C, "COM_PROCESS_KILL", _D, "the proxy, for the id of one of its clients"),
+    Command(0x0D, "COM_DEBUG", _D),
+    Command(0x0E, "COM_PING", _D, _IDLE),
+    Command(0x0F, "COM_TIME", _R),
+    Command(0x10, "COM_DELAYED_INSERT", _R),
+    Command(0x11, "COM_CHANGE_USER", _P),
+    Command(0x12, "COM_BINLOG_DUMP", _R),
+    Command(0x13, "COM_TABLE_DUMP", _R),
+    Command(0x14, "COM_CONNECT_OUT", _R),
+    Command(0x15, "COM_REGISTER_SLAVE", _R),
+    Command(0x16, "COM_STMT_PREPARE", _D),
+    Command(0x17, "COM_STMT_EXECUTE", _D),
+    Command(0x18, "COM_STMT_SEND_LONG_DATA", _D, "nobody, without a statement"),
+    Command(0x19, "COM_STMT_CLOSE", _D, "nobody, without a statement"),
+    Command(0x1A, "COM_STMT_RESET", _D),
+    Command(0x1B, "COM_SET_OPTION", _D, _IDLE),
+    Command(0x1C, "COM_STMT_FETCH", _D),
+    Command(0x1D, "COM_DAEMON", _R),
+    Command(0x1E, "COM_BINLOG_DUMP_GTID", _R),
+    Command(0x1F, "COM_RESET_CONNECTION", _P),
+    Command(0x20, "COM_CLONE", _R),
+    Command(0xFA, "COM_STMT_BULK_EXECUTE", _D),
+]
+
+CASES: list[Case] = [
+    *cases_text.CASES,
+    *cases_files.CASES,
+    *cases_prepared.CASES,
+    *cases_session.CASES,
+]
+
+_WITHOUT_LONG_PASSWORD = bits.BASE & ~bits.LONG_PASSWORD
+_MYSQL_ALL = bits.MULTI_STATEMENTS | bits.LOCAL_FILES | bits.OPTIONAL_METADATA | bits.QUERY_ATTRIBUTES
+_MARIADB_ALL = (
+    bits.MULTI_STATEMENTS
+    | bits.LOCAL_FILES
+    | bits.PROGRESS
+    | bits.BULK
+    | bits.EXTENDED_METADATA
+    | bits.CACHE_METADATA
+    | bits.UNIT_RESULTS
+)
+#: Walked with every case that can happen with them.
+_FAMILIES = {
+    "plain": (bits.BASE, bits.MYSQL),
+    "a MySQL client with everything": (bits.BASE | _MYSQL_ALL, bits.MYSQL),
+    "a MariaDB client with everything": (_WITHOUT_LONG_PASSWORD | _MARIADB_ALL, bits.MARIADB),
+}
+#: Walked one by one with the cases that need them.
+_SINGLE = {
+    bits.OPTIONAL_METADATA: bits.MYSQL,
+    bits.QUERY_ATTRIBUTES: bits.MYSQL,
+    bits.LOCAL_FILES: bits.MYSQL,
+    bits.MULTI_STATEMENTS: bits.MYSQL,
+    bits.PROGRESS: bits.MARIADB,
+    bits.CACHE_METADATA: bits.MARIADB,
+    bits.EXTENDED_METADATA: bits.MARIADB,
+    bits.BULK: bits.MARIADB,
+}
+_ON_OR_OFF = (0, bits.DEPRECATE_EOF), (0, bits.SESSION_TRACK)
+
+
+def profiles_of(case: Case) -> list[Profile]:
+    """Every combination of capabilities with which the case is walked."""
+    families = dict(_FAMILIES)
+    if case.needs:
+        mariadb = any(case.needs & bit and target == bits.MARIADB for bit, target in _SINGLE.items())
+        base, target = (
+            (_WITHOUT_LONG_PASSWORD, bits.MARIADB) if mariadb else (bits.BASE, bits.MYSQL)
+        )
+        families["with what it needs"] = (base | case.needs, target)
+    for bit, target in _SINGLE.items():
+        if case.concerns & bit:
+            base = bits.BASE if target == bits.MYSQL else _WITHOUT_LONG_PASSWORD
+            families[f"with bit {bit.bit_length() - 1}"] = (base | bit | case.needs, target)
+    return [
+        profile
+        for name, (client, target) in families.items()
+        for eof, track in product(*_ON_OR_OFF)
+        if case.fits(profile := Profile(_name(name, eof, track), client | eof | track, target))
+    ]
+
+
+def _name(family: str, eof: int, track: int) -> str:
+    return f"{family}, {'no ' * (not eof)}DEPRECATE_EOF, {'no ' * (not track)}SESSION_TRACK"

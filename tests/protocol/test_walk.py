@@ -1,0 +1,70 @@
+"""The whole table, case by case, each with all its capabilities and in every manner of delivery."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.peers import packets as p
+from tests.peers.cutting import pieces
+
+from .case import Case
+from .stage import Stages, stages
+from .table import CASES, profiles_of
+from .walk import Delivery, walk
+
+#: What stands in for 16 MiB - 1 in the cases that are scaled down.
+SMALL = 0xFF
+_LIMITS = ("scanner", "eof_scanner", "intake")
+
+_random = random.Random(20_240_101)
+
+
+def _bytes(data: bytes) -> list[bytes]:
+    """Single bytes; what is long in pieces that end everywhere, if not each time."""
+    step = 1 + len(data) // 1000
+    return [data[at : at + step] for at in range(0, len(data), step)]
+
+
+def _anywhere(data: bytes) -> list[bytes]:
+    return pieces(data, [_random.randrange(len(data)) for _ in range(1 + len(data) // 40)]) if data else []
+
+
+_STRAY = p.packet(p.ok(affected=99, info=b"stolen"), 1)
+DELIVERIES = [
+    Delivery("whole"),
+    Delivery("byte by byte", _bytes),
+    Delivery("cut anywhere", _anywhere),
+    Delivery("with a packet behind it", extra=_STRAY),
+    Delivery("with a packet in the same chunk", extra=_STRAY, together=True),
+    Delivery("with a byte in the same chunk", extra=b"\x07", together=True),
+    Delivery("cut anywhere, with a packet and a byte", _anywhere, extra=_STRAY + b"\0", together=True),
+]
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[Stages]:
+    with stages() as worlds:
+        yield worlds
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
+    """For scaled cases a full packet has 255 bytes."""
+    if request.getfixturevalue("case").scaled:
+        monkeypatch.setattr("tests.peers.packets.LIMIT", SMALL)
+        for module in _LIMITS:
+            monkeypatch.setattr(f"proxy.mysql.wire.{module}.MAX_PAYLOAD", SMALL)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code:02x}-{case.name}")
+def test_the_client_gets_what_the_database_said(case: Case, worlds: Stages, limits: None) -> None:
+    for profile in profiles_of(case):
+        for delivery in DELIVERIES:
+            try:
+                walk(worlds.stage(profile.target), case, profile, delivery)
+            except BaseException as problem:
+                worlds.drop(profile.target)
+                problem.add_note(f"{profile.name}; delivered {delivery.name}")
+                raise
