@@ -68,7 +68,7 @@ class LimitOptions:
         unit="bytes",
         minimum=256 * KIBIBYTE,
         maximum=64 * MEBIBYTE,
-        description="Most memory for the bytes of one session: a quarter for a statement to be screened, a "
+        description="Most memory for the bytes of one session: an eighth for a statement to be screened, a "
         "quarter for a packet that ends a response, a sixteenth for what a client sends ahead.",
     )
     max_prepared_statements_per_client: int = option(

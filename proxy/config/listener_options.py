@@ -10,7 +10,7 @@ from .options import option
 
 __all__ = ["ListenerOptions"]
 
-_NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*")
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]*+(?:-[a-zA-Z0-9]++)*+")
 _MODE = re.compile(r"0?[0-7]{3}")
 
 

@@ -262,10 +262,7 @@ def other_of_proxy(proxy: ProxyDaemon) -> Iterator[Any]:
     "size",
     [
         200 * 1024,
-        pytest.param(
-            4 * MEBIBYTE,
-            marks=pytest.mark.xfail(strict=False, reason="CommandIntake.text keeps the last piece"),
-        ),
+        4 * MEBIBYTE,
     ],
 )
 def test_nothing_is_kept_of_what_has_passed(start_proxy: StartProxy, target: Target, size: int) -> None:

@@ -50,6 +50,10 @@ class Profile:
     name: str
     client: int
     target: int
+    #: Compression towards the client and towards the database: zlib, zstd, or empty for none.
+    squeezed: tuple[str, str] = ("", "")
+    #: Walked in the two manners that tell most.
+    briefly: bool = False
 
     @property
     def agreed(self) -> int:
@@ -79,6 +83,8 @@ class Case:
     password: bytes | None = None
     #: The client is disconnected afterwards.
     closes: bool = False
+    #: What is wrong with it as yet; the test fails when it is not any more.
+    awaits: str = ""
 
     @property
     def code(self) -> int:

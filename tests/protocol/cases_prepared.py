@@ -84,6 +84,7 @@ _EXECUTED = [
          needs=bits.PROGRESS),
 ]  # fmt: skip
 
+_FLAGS = "flags of the statement before are in the EOF packet behind the definitions"
 _FETCHED = [
     Case("fetch: rows",
          _fetch(Raw((_ROW, _ROW)), Ok(status=_AC | bits.CURSOR, closing=True)), _KEPT, _PINS,
@@ -96,7 +97,8 @@ _FETCHED = [
     Case("fetch: ERR in mid-result", _fetch(Raw((_ROW,)), error(1317)), _KEPT, _PINS, before=(_SELECT, _OPEN)),
     Case("fetch, then a result set",
          _execute(Rows(1, [_ROW])), _KEPT, _PINS,
-         before=(_SELECT, _OPEN, _fetch(Raw((_ROW,)), Ok(status=_AC | bits.LAST_ROW, closing=True)))),
+         before=(_SELECT, _OPEN, _fetch(Raw((_ROW,)), Ok(status=_AC | bits.LAST_ROW, closing=True))),
+         awaits=_FLAGS),
 ]  # fmt: skip
 
 _OTHERS = [

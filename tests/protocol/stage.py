@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from proxy.mysql.frontend.client import ClientConnection
 from proxy.mysql.wire.capabilities import Capability
+from proxy.mysql.wire.compression import Algorithm
+from proxy.mysql.wire.compression_choice import Compression
 from tests.peers import packets as p
 from tests.peers.client import ClientPeer
 from tests.peers.link import Line
@@ -17,8 +19,9 @@ from tests.peers.server import ServerPeer
 from tests.peers.world import FACTS, World
 
 from . import bits
-from .case import Step
+from .case import Profile, Step
 from .responses import View, files, turns
+from .squeezing import ALGORITHMS, Squeezed, Squeezing
 
 __all__ = ["Cut", "ScriptedServer", "Stage", "Stages", "stages", "whole"]
 
@@ -44,6 +47,7 @@ class ScriptedServer(ServerPeer):
         self._files: list[tuple[bytes, ...]] = []
         self._received: list[bytes] = []
         self._sequence = 0
+        self._squeezed: Squeezed | None = None
 
     def greet(self) -> None:
         """Send the first packet."""
@@ -51,6 +55,14 @@ class ScriptedServer(ServerPeer):
 
     def received(self, data: bytes) -> None:
         """Bytes of the proxy."""
+        if self._squeezed is None:
+            self._plain(data)
+            return
+        self._squeezed.feed(data)
+        while (found := self._squeezed.unpack()) is not None:
+            self._plain(found)
+
+    def _plain(self, data: bytes) -> None:
         self._data += data
         while len(self._data) >= 4:
             end = 4 + int.from_bytes(self._data[:3], "little")
@@ -63,6 +75,7 @@ class ScriptedServer(ServerPeer):
         if self.session is None:
             self._agree(payload)
             self._log_in(payload, sequence)
+            self._compress()
         elif self._files:
             self._take_file(sequence, payload)
         else:
@@ -76,6 +89,12 @@ class ScriptedServer(ServerPeer):
         low = int.from_bytes(login[:4], "little")
         high = 0 if low & bits.LONG_PASSWORD else int.from_bytes(login[28:32], "little")
         self.agreed = low | high << 32
+
+    def _compress(self) -> None:
+        for algorithm, bit in ALGORITHMS.items():
+            if self.agreed & bit:
+                self._squeezed = Squeezed(algorithm, is_server=True)
+                self.line = Squeezing(self.line, self._squeezed)
 
     def _take_command(self, payload: bytes, packets: int) -> None:
         step = self.stage.step
@@ -114,13 +133,49 @@ def _count(data: bytes) -> int:
     return len(p.split(data))
 
 
+class ScriptedClient(ClientPeer):
+    """A client that compresses where it is told to."""
+
+    def __init__(self, capabilities: int, algorithm: str) -> None:
+        super().__init__(capabilities | ALGORITHMS.get(algorithm, 0))
+        self._algorithm = algorithm
+        self._squeezed: Squeezed | None = None
+
+    def login_payload(self) -> bytes:
+        """The log-in packet, which ends in the level for zstd."""
+        return super().login_payload() + (b"\3" if self._algorithm == "zstd" else b"")
+
+    def compress(self) -> None:
+        """The log-in is over."""
+        if self._algorithm:
+            self._squeezed = Squeezed(self._algorithm, is_server=False)
+            self.line = Squeezing(self.line, self._squeezed)
+
+    def begin_command(self) -> None:
+        """What is sent next is a command."""
+        if self._squeezed is not None:
+            self._squeezed.begin()
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the proxy."""
+        if self._squeezed is None:
+            super().received(data)
+            return
+        self._squeezed.feed(data)
+        while (found := self._squeezed.unpack()) is not None:
+            super().received(found)
+
+
 class Stage(World):
     """A World before databases with these capabilities; one step at a time is on stage."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, algorithm: str) -> None:
         super().__init__(cap=8)
         self.clock.stage = self  # type: ignore[attr-defined]
-        self.target = target
+        self.target = target | ALGORITHMS.get(algorithm, 0)
+        if algorithm:
+            compression = Compression(Algorithm(algorithm), 3)
+            self.connector.target = attrs.evolve(self.connector.target, compression=compression)
         self.step: Step | None = None
         self.cut: Cut = whole
         #: What the database sends behind the response, in the same chunk or after it.
@@ -131,14 +186,15 @@ class Stage(World):
         facts = attrs.evolve(FACTS, capabilities=Capability(target))
         self.context.facts = lambda: facts
 
-    def connect(self, capabilities: int) -> ClientPeer:
+    def connect(self, profile: Profile) -> ScriptedClient:
         """A client that has logged in."""
-        peer = ClientPeer(capabilities)
+        peer = ScriptedClient(profile.client, profile.squeezed[0])
         connection = ClientConnection(self.context, self.registry, self.registry.next_number())
         self.lines.append(Line(connection, peer, is_client=False))
         self.settle()
         [(_, answer)] = p.split(peer.take())
         assert answer[:1] == b"\0", answer
+        peer.compress()
         return peer
 
 
@@ -161,17 +217,18 @@ class Stages:
     """One world for each kind of database, used as long as all goes well."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Stage] = {}
+        self._open: dict[tuple[int, str], Stage] = {}
 
-    def stage(self, target: int) -> Stage:
+    def stage(self, profile: Profile) -> Stage:
         """A world before such a database."""
-        if target not in self._open:
-            self._open[target] = Stage(target)
-        return self._open[target]
+        key = (profile.target, profile.squeezed[1])
+        if key not in self._open:
+            self._open[key] = Stage(*key)
+        return self._open[key]
 
-    def drop(self, target: int) -> None:
+    def drop(self, profile: Profile) -> None:
         """Something went wrong in it."""
-        self._open.pop(target, None)
+        self._open.pop((profile.target, profile.squeezed[1]), None)
 
     def finish(self) -> None:
         """Everybody leaves; nothing may be left over in any world."""

@@ -1,5 +1,6 @@
 """The table: each command byte, each case, and the capabilities with which it is walked."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import attrs
@@ -79,10 +80,11 @@ _MARIADB_ALL = (
     | bits.UNIT_RESULTS
 )
 #: Walked with every case that can happen with them.
+_MYSQL_NAME, _MARIADB_NAME = "a MySQL client with everything", "a MariaDB client with everything"
 _FAMILIES = {
     "plain": (bits.BASE, bits.MYSQL),
-    "a MySQL client with everything": (bits.BASE | _MYSQL_ALL, bits.MYSQL),
-    "a MariaDB client with everything": (_WITHOUT_LONG_PASSWORD | _MARIADB_ALL, bits.MARIADB),
+    _MYSQL_NAME: (bits.BASE | _MYSQL_ALL, bits.MYSQL),
+    _MARIADB_NAME: (_WITHOUT_LONG_PASSWORD | _MARIADB_ALL, bits.MARIADB),
 }
 #: Walked one by one with the cases that need them.
 _SINGLE = {
@@ -98,25 +100,42 @@ _SINGLE = {
 _ON_OR_OFF = (0, bits.DEPRECATE_EOF), (0, bits.SESSION_TRACK)
 
 
+_SQUEEZED = [("zlib", ""), ("zstd", ""), ("", "zlib"), ("", "zstd"), ("zlib", "zstd"), ("zstd", "zlib")]
+
+
 def profiles_of(case: Case) -> list[Profile]:
     """Every combination of capabilities with which the case is walked."""
     families = dict(_FAMILIES)
     if case.needs:
-        mariadb = any(case.needs & bit and target == bits.MARIADB for bit, target in _SINGLE.items())
-        base, target = (
-            (_WITHOUT_LONG_PASSWORD, bits.MARIADB) if mariadb else (bits.BASE, bits.MYSQL)
-        )
+        base, target = _base(case.needs)
         families["with what it needs"] = (base | case.needs, target)
-    for bit, target in _SINGLE.items():
-        if case.concerns & bit:
-            base = bits.BASE if target == bits.MYSQL else _WITHOUT_LONG_PASSWORD
-            families[f"with bit {bit.bit_length() - 1}"] = (base | bit | case.needs, target)
-    return [
-        profile
+    found = [
+        Profile(_name(name, eof, track), client | eof | track, target)
         for name, (client, target) in families.items()
         for eof, track in product(*_ON_OR_OFF)
-        if case.fits(profile := Profile(_name(name, eof, track), client | eof | track, target))
     ]
+    return [profile for profile in [*found, *_more(case)] if case.fits(profile)]
+
+
+def _more(case: Case) -> Iterator[Profile]:
+    """Those that are walked briefly: single capabilities, compression."""
+    for bit in _SINGLE:
+        if case.concerns & bit:
+            base, target = _base(case.needs | bit)
+            for eof in _ON_OR_OFF[0]:
+                name = _name(f"with bit {bit.bit_length() - 1}", eof, 0)
+                yield Profile(name, base | bit | case.needs | eof, target, briefly=True)
+    if not case.scaled:
+        client, target = _FAMILIES[_MARIADB_NAME if _base(case.needs)[1] == bits.MARIADB else _MYSQL_NAME]
+        for squeezed, eof in product(_SQUEEZED, _ON_OR_OFF[0]):
+            name = _name(f"compression {squeezed}", eof, 1)
+            yield Profile(name, client | bits.SESSION_TRACK | eof, target, squeezed, briefly=True)
+
+
+def _base(needs: int) -> tuple[int, int]:
+    """A client and a database that can have these."""
+    is_mariadb = any(needs & bit and target == bits.MARIADB for bit, target in _SINGLE.items())
+    return (_WITHOUT_LONG_PASSWORD, bits.MARIADB) if is_mariadb else (bits.BASE, bits.MYSQL)
 
 
 def _name(family: str, eof: int, track: int) -> str:

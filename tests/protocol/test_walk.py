@@ -38,15 +38,20 @@ DELIVERIES = [
     Delivery("cut anywhere", _anywhere),
     Delivery("with a packet behind it", extra=_STRAY),
     Delivery("with a packet in the same chunk", extra=_STRAY, together=True),
-    Delivery("with a byte in the same chunk", extra=b"\x07", together=True),
     Delivery("cut anywhere, with a packet and a byte", _anywhere, extra=_STRAY + b"\0", together=True),
 ]
+BRIEFLY = [DELIVERIES[0], DELIVERIES[2], DELIVERIES[4]]
 
 
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Stages]:
     with stages() as worlds:
         yield worlds
+
+
+def _parameter(case: Case) -> Any:
+    marks = [pytest.mark.xfail(reason=case.awaits, strict=True)] if case.awaits else []
+    return pytest.param(case, id=f"{case.code:02x}-{case.name}", marks=marks)
 
 
 @pytest.fixture
@@ -58,13 +63,13 @@ def limits(monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
             monkeypatch.setattr(f"proxy.mysql.wire.{module}.MAX_PAYLOAD", SMALL)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code:02x}-{case.name}")
+@pytest.mark.parametrize("case", [_parameter(case) for case in CASES])
 def test_the_client_gets_what_the_database_said(case: Case, worlds: Stages, limits: None) -> None:
     for profile in profiles_of(case):
-        for delivery in DELIVERIES:
+        for delivery in BRIEFLY if profile.briefly else DELIVERIES:
             try:
-                walk(worlds.stage(profile.target), case, profile, delivery)
+                walk(worlds.stage(profile), case, profile, delivery)
             except BaseException as problem:
-                worlds.drop(profile.target)
+                worlds.drop(profile)
                 problem.add_note(f"{profile.name}; delivered {delivery.name}")
                 raise

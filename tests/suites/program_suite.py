@@ -134,7 +134,8 @@ def tidy(endpoint: Endpoint) -> None:
         except DatabaseError:
             # Its tables are gone now. What is in the way are files that no server made.
             shutil.rmtree(endpoint.database.folder / "data" / name)
-    endpoint.execute("CREATE DATABASE test CHARACTER SET latin1")
+    # A test that fails half-way may leave the switch of the whole server as well.
+    endpoint.execute("SET GLOBAL autocommit = 1; CREATE DATABASE test CHARACTER SET latin1")
 
 
 def _with_password(tests: Path, copy: Path) -> Path:

@@ -76,9 +76,9 @@ def test_limits_reach_the_clients() -> None:
 def test_the_parts_of_a_sessions_memory() -> None:
     options = client_options(loads("[proxy]\nsession_memory_limit = 524288\n" + TARGET))
     parts = (options.client_buffer_size, options.whole_command_size, options.closing_packet_size)
-    assert parts == (32_768, 131_072, 131_072)
+    assert parts == (32_768, 65_536, 131_072)
     default = client_options(CONFIG)
-    assert (default.client_buffer_size, default.whole_command_size) == (65_536, 262_144)
+    assert (default.client_buffer_size, default.whole_command_size) == (65_536, 131_072)
 
 
 def test_the_queue_for_connections() -> None:

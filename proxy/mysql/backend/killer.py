@@ -70,7 +70,8 @@ class Killer:
     ) -> Deferred[bool]:
         """End the statement a connection runs, if it is still ``wanted`` when its turn comes.
 
-        Tells whether the target has accepted the KILL. Fails with TargetError where the user has no right to, also not by way of RDS's procedure.
+        Tells whether the target has accepted the KILL. Fails with TargetError where the user has no right to,
+        also not by way of RDS's procedure.
         """
         return self._do(
             username,
@@ -129,7 +130,8 @@ class Killer:
             return False
         connection.kill_sent()
         try:
-            return (yield self._kill(killer, connection, "QUERY"))
+            accepted: bool = yield self._kill(killer, connection, "QUERY")
+            return accepted
         except TargetError:
             raise
         except Exception:

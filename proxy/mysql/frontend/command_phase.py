@@ -19,6 +19,7 @@ from ...errors import (
 )
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
+from ..session.calls import calls_in
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Kill, Verdict
@@ -67,6 +68,8 @@ class CommandPhase(CommandReception):
         self.statement_count = 0
         #: A KILL came before the present one was sent.
         self._interrupted = False
+        #: Something of the present response has gone to the client.
+        self._answer_began = False
         self.said_goodbye = False
         #: What the session lost with its connection while the client was silent.
         self._loss: str | None = None
@@ -138,10 +141,13 @@ class CommandPhase(CommandReception):
             return
         self._scanner.begin(self._kind)
         self._scanner.out_parameters = self._verdict.calls and self._packet[HEADER] == Command.STMT_EXECUTE
+        if self._verdict.calls or self._verdict.multiple:
+            self._scanner.statements = calls_in(self._screening.text)
         self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
         # An error packet has no status flags: until others come, those known stand.
         self._scanner.status = self.value.status
         self._stage = Stage.RUNNING
+        self._answer_began = False
         if self.channel.full:
             connection.transport.pauseProducing()
         if connection.begin_command is not None:
@@ -174,6 +180,7 @@ class CommandPhase(CommandReception):
             self.tenancy.cut(f"the target broke the protocol: {problem}")
             return
         if out:
+            self._answer_began = True
             self.channel.write(out)
         if scanner.done:
             self._ended()
@@ -213,7 +220,7 @@ class CommandPhase(CommandReception):
             self._stage = Stage.IDLE
             self.skip()
             self._resume_commands()
-        elif self._scanner.started:
+        elif self._answer_began:
             # Part of a response is out: only closing tells the client that the rest will not come.
             self.channel.close()
         else:

@@ -12,7 +12,7 @@ from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
 from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
-from ..wire.status import Status
+from ..wire.status import LASTING, Status
 from .context import EndpointContext
 from .statements import remember_collation, with_known_collation
 
@@ -61,7 +61,7 @@ class Outcomes:
         if scanner.result_set:
             value.own_here |= Diagnostics.FOUND_ROWS
         if verdict is PLAIN and not scanner.changes and not value.wants_diagnostics:
-            value.status = scanner.status
+            value.status = scanner.status & LASTING
         else:
             self._take_changes(verdict, text, scanner, connection)
         if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:

@@ -6,7 +6,6 @@ alias keeps the name.
 """
 
 import codecs
-from collections.abc import Iterator
 
 from .lexer import Kind, Piece
 
@@ -40,52 +39,6 @@ _LONGEST_NAME = 255
 _Decoder = codecs.getincrementaldecoder("utf-8")
 
 
-class _Item:
-    """One item of a select list, from its first piece on."""
-
-    __slots__ = ("depth", "is_changed", "pieces")
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-        self.pieces: list[Piece] = []
-        self.is_changed = False
-
-    @property
-    def has_alias(self) -> bool:
-        """Whether the last piece names the column."""
-        if len(self.pieces) < 2 or self.pieces[-1].kind not in _NAMES:
-            return False
-        before, last = self.pieces[-2:]
-        if before.kind is Kind.WORD and before.word == b"AS":
-            return True
-        if last.kind is Kind.WORD and (last.word in _OPERATORS or last.word in _OPERANDS):
-            return False
-        return self._ends_operand(before, last) and not self._is_unit(last)
-
-    def _ends_operand(self, before: Piece, last: Piece) -> bool:
-        if before.kind in _STRINGS:
-            # Strings that stand side by side are one.
-            return last.kind not in _STRINGS
-        if before.kind is not Kind.WORD:
-            return before.kind in (Kind.NUMBER, Kind.BACKQUOTED) or before.text in (b")", b"?")
-        if len(self.pieces) > 2 and self.pieces[-3].text in _BEFORE_NAMES:
-            return True
-        if last.kind in _STRINGS:
-            is_glued = before.end == last.start and before.word in _GLUED_TO_STRINGS
-            if is_glued or before.word in _BEFORE_STRINGS or before.text.startswith(b"_"):
-                return False
-        return before.word not in _OPERATORS
-
-    def _is_unit(self, last: Piece) -> bool:
-        """Whether the last piece is the unit of an INTERVAL."""
-        if last.kind is not Kind.WORD or last.word not in _UNITS:
-            return False
-        words = [piece.word for piece in self.pieces[:-1] if piece.kind is Kind.WORD]
-        if b"INTERVAL" not in words:
-            return False
-        return _UNITS.isdisjoint(words[len(words) - words[::-1].index(b"INTERVAL") :])
-
-
 #: What follows these is a name, whatever word it is.
 _BEFORE_NAMES = frozenset((b".", b"@", b"@@"))
 
@@ -95,43 +48,42 @@ class SelectLists:
 
     def __init__(self, text: bytes) -> None:
         self._text = text
-        self._lists: list[_Item] = []
+        self._pieces: list[Piece] = []
+        #: Of each list that is open, the outermost first: how deep it is, where its present item begins.
+        self._open: list[tuple[int, int]] = []
         self._aliases: list[tuple[int, bytes]] = []
         self._depth = 0
-        self._before: Piece | None = None
+        self._last_replaced = -1
 
     def take(self, piece: Piece, *, is_replaced: bool) -> None:
         """The next piece; ``is_replaced`` if something else will stand there."""
         mark = self._mark(piece)
-        self._before = piece
         if self._in_list and (mark in _END_OF_LIST or mark in (b")", b",")):
-            self._close(self._lists.pop())
+            self._close()
             if mark == b",":
-                self._lists.append(_Item(self._depth))
-                return
+                self._open.append((self._depth, len(self._pieces) + 1))
         self._depth += (mark == b"(") - (mark == b")")
         if mark in (b"SELECT", b"RETURNING"):
-            self._lists.append(_Item(self._depth))
-        elif self._lists and not (mark in _MODIFIERS and not self._lists[-1].pieces):
-            for item in self._lists:
-                item.pieces.append(piece)
+            self._open.append((self._depth, len(self._pieces) + 1))
+        elif mark in _MODIFIERS and self._in_list and self._open[-1][1] == len(self._pieces):
+            self._open[-1] = (self._depth, len(self._pieces) + 1)
         if is_replaced:
-            for item in self._lists:
-                item.is_changed = True
+            self._last_replaced = len(self._pieces)
+        self._pieces.append(piece)
 
-    def aliases(self) -> Iterator[tuple[int, bytes]]:
+    def aliases(self) -> list[tuple[int, bytes]]:
         """After the last piece: what to insert where, so that the columns keep their names."""
-        while self._lists:
-            self._close(self._lists.pop())
-        yield from self._aliases
+        while self._open:
+            self._close()
+        return self._aliases
 
     @property
     def _in_list(self) -> bool:
-        return bool(self._lists) and self._lists[-1].depth == self._depth
+        return bool(self._open) and self._open[-1][0] == self._depth
 
     def _mark(self, piece: Piece) -> bytes:
         """What a piece means for the lists: keywords in capitals, but none where a name stands."""
-        before = self._before
+        before = self._pieces[-1] if self._pieces else None
         if piece.kind is not Kind.WORD:
             return piece.text
         if before is not None and before.text in _BEFORE_NAMES:
@@ -141,13 +93,52 @@ class SelectLists:
             return b""
         return piece.word
 
-    def _close(self, item: _Item) -> None:
-        if item.is_changed and item.pieces and not item.has_alias:
-            name = _shown(self._text[item.pieces[0].start : item.pieces[-1].end])
-            self._aliases.append((item.pieces[-1].end, b" AS `" + name.replace(b"`", b"``") + b"`"))
+    def _close(self) -> None:
+        """The present item of the innermost list has ended."""
+        _, first = self._open.pop()
+        if first <= self._last_replaced and not self._has_alias(first):
+            start, end = self._pieces[first].start, self._pieces[-1].end
+            name = _shown(self._text[start : min(end, start + _LONGEST_NAME)])
+            self._aliases.append((end, b" AS `" + name.replace(b"`", b"``") + b"`"))
+
+    def _has_alias(self, first: int) -> bool:
+        """Whether the last piece names the column."""
+        if len(self._pieces) - first < 2 or self._pieces[-1].kind not in _NAMES:
+            return False
+        before, last = self._pieces[-2:]
+        if before.kind is Kind.WORD and before.word == b"AS":
+            return True
+        if last.kind is Kind.WORD and (last.word in _OPERATORS or last.word in _OPERANDS):
+            return False
+        return self._ends_operand(before, last) and not self._is_unit(first)
+
+    def _ends_operand(self, before: Piece, last: Piece) -> bool:
+        if before.kind in _STRINGS:
+            # Strings that stand side by side are one.
+            return last.kind not in _STRINGS
+        if before.kind is not Kind.WORD:
+            return before.kind in (Kind.NUMBER, Kind.BACKQUOTED) or before.text in (b")", b"?")
+        if self._pieces[-3].text in _BEFORE_NAMES:
+            return True
+        if last.kind in _STRINGS:
+            is_glued = before.end == last.start and before.word in _GLUED_TO_STRINGS
+            if is_glued or before.word in _BEFORE_STRINGS or before.text.startswith(b"_"):
+                return False
+        return before.word not in _OPERATORS
+
+    def _is_unit(self, first: int) -> bool:
+        """Whether the last piece is the unit of an INTERVAL."""
+        last = self._pieces[-1]
+        if last.kind is not Kind.WORD or last.word not in _UNITS:
+            return False
+        for at in range(len(self._pieces) - 2, first - 1, -1):
+            piece = self._pieces[at]
+            if piece.kind is Kind.WORD and (piece.word in _UNITS or piece.word == b"INTERVAL"):
+                return piece.word == b"INTERVAL"
+        return False
 
 
 def _shown(text: bytes) -> bytes:
     """The name that a server shows: cut, and without characters that its names cannot hold."""
-    name = _Decoder("replace").decode(text[:_LONGEST_NAME])
+    name = _Decoder("replace").decode(text)
     return "".join(char if char < "\U00010000" and char != "\ufffd" else "?" for char in name).encode()

@@ -96,7 +96,7 @@ def _edits(text: bytes, statement: list[Piece], constant: bytes) -> list[tuple[i
         lists.take(piece, is_replaced=is_call)
         if is_call:
             edits.append((piece.start, statement[at + 2].end, constant))
-    return edits + [(end, end, alias) for end, alias in lists.aliases()]
+    return [*edits, *((end, end, alias) for end, alias in lists.aliases())]
 
 
 def _is_call(flat: list[Piece], at: int) -> bool:

@@ -157,7 +157,7 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
         uses_sequence=e.has(b"NEXTVAL") or e.has(b"SETVAL") or e.has(b"NEXT"),
         calls=e.has(b"CALL") or e.has(b"EXECUTE"),
         kill=kill_in(e) if certain else None,
-        asks_connection_id=certain and e.has(b"CONNECTION_ID"),
+        asks_connection_id=certain and e.calls(b"CONNECTION_ID"),
         multiple=e.has(b";") if lexed.ambiguous else len(statements) > 1,
     )
 

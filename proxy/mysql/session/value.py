@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ..wire.results import SessionChanges
-from ..wire.status import Status
+from ..wire.status import LASTING, Status
 from .pins import PinReason
 from .settings import Settings
 from .verdict import Diagnostics, Verdict
@@ -144,7 +144,7 @@ class SessionValue:
         now: float,
     ) -> list[PinReason]:
         """Take in a response's flags and session changes; returns the pins that are new."""
-        self.status = status
+        self.status = status & LASTING
         new = [reason for reason in self.effects(verdict) if self.pin(reason, now)]
         for change in changes:
             self._take_change(change, verdict)

@@ -64,6 +64,7 @@ RESPONSES: dict[int, ResponseKind] = {
     Command.INIT_DB: ResponseKind.RESULT,
     Command.QUERY: ResponseKind.RESULT,
     Command.FIELD_LIST: ResponseKind.FIELDS,
+    Command.REFRESH: ResponseKind.RESULT,
     Command.STATISTICS: ResponseKind.STRING,
     Command.PROCESS_INFO: ResponseKind.RESULT,
     Command.PROCESS_KILL: ResponseKind.RESULT,

@@ -3,8 +3,9 @@
 One is inserted behind each group of column definitions, from where on sequence ids are one higher, and the OK
 packet that closes a result set is turned into one. Where a procedure's OUT parameters may come
 (``out_parameters``), the EOF packet behind the definitions must say so, but only the packet behind their one
-row tells: until that is there the row is held, within the limit for closing packets. MySQL manual,
-"EOF_Packet", "SERVER_PS_OUT_PARAMS"; so do MySQL 9 and MariaDB 10.11.
+row tells: until that is there the row is held, within the limit for closing packets. It must also say whether
+another result follows, which goes by the text (``statements``). MySQL manual, "EOF_Packet",
+"SERVER_PS_OUT_PARAMS"; so do MySQL 9 and MariaDB 10.11.
 """
 
 from .commands import ResponseKind
@@ -31,13 +32,15 @@ def response_scanner(
 class EofScanner(ResponseScanner):
     """Passes responses on with EOF packets."""
 
-    __slots__ = ("_eof_due", "_groups_ended")
+    __slots__ = ("_eof_due", "_groups_ended", "_statement")
 
     def begin(self, kind: ResponseKind) -> None:
         """Expect the response to a command with sequence id 0."""
         super().begin(kind)
         self._eof_due = False
         self._groups_ended = 0
+        #: Which of the text's statements is being answered.
+        self._statement = 0
 
     def _feed(self, data: bytes, position: int) -> bytes:
         size = len(data)
@@ -51,7 +54,7 @@ class EofScanner(ResponseScanner):
                 break
             end = position + HEADER + (header_at(data, position)[0] & MAX_PAYLOAD)
             if self._eof_due and not self._opens_cursor(data, position, end):
-                flags = self._out_parameters_flag(data, end)
+                flags = self._out_parameters_flag(data, end) | self._more_results_flag()
                 pieces += (mutable[start:position], self._inserted_eof(data[position + 3], flags))
                 start = position
             self._eof_due = False
@@ -124,6 +127,21 @@ class EofScanner(ResponseScanner):
     def _begin_rows(self) -> None:
         super()._begin_rows()
         self._eof_due = True
+
+    def _result_ended(self, *, rows: bool) -> None:
+        if not rows or not self._is_call():
+            # The results of a CALL end with an OK packet.
+            self._statement += 1
+
+    def _is_call(self) -> bool:
+        return self._statement < len(self.statements) and self.statements[self._statement]
+
+    def _more_results_flag(self) -> int:
+        """Whether another result will follow, which a server knows before the rows.
+
+        libmariadb goes by it where a program does not fetch the rows.
+        """
+        return MORE_RESULTS if self._is_call() or self._statement + 1 < len(self.statements) else 0
 
     def _groups_passed(self, count: int) -> None:
         self._groups_ended = count

@@ -128,6 +128,7 @@ class ResponseScanner:
         "shows_all",
         "started",
         "statement_id",
+        "statements",
         "status",
         "warnings",
     )
@@ -158,6 +159,8 @@ class ResponseScanner:
         self.result_set = False
         #: Set by the caller: the sequence id with which the response must begin; 0 for any.
         self.first_sequence = 0
+        #: Set by the caller: for each statement of the text whether it is a CALL; empty for a single one.
+        self.statements: tuple[bool, ...] = ()
         #: Set by the caller: rows may be the OUT parameters of a prepared CALL.
         self.out_parameters = False
         self.started = False
@@ -246,11 +249,9 @@ class ResponseScanner:
             whole = True
         else:
             whole = closes(data[position + 4], length)
-        if not whole or available >= HEADER + length:
-            return True
-        if length > self._max_closing:
+        if whole and length > self._max_closing:
             raise MalformedPacket("a closing packet is too long")
-        return False
+        return not whole or available >= HEADER + length
 
     @staticmethod
     def _pass_rows(data: bytes, position: int) -> int:
@@ -356,6 +357,7 @@ class ResponseScanner:
             self.status &= ~MORE_RESULTS
             self._finish()
             return None
+        self._result_ended(rows=self._state is State.ROWS)
         replacement = self._close_ok(payload, first)
         if self.status & MORE_RESULTS:
             self._state = State.HEAD
@@ -407,6 +409,9 @@ class ResponseScanner:
 
     def _groups_passed(self, count: int) -> None:
         """So many groups of a prepared statement's column definitions have passed."""
+
+    def _result_ended(self, *, rows: bool) -> None:
+        """A result set has ended, or an OK packet has come."""
 
     def _closing(self) -> bytes | None:
         """What the client gets in place of the OK packet that ends a result set, or None."""

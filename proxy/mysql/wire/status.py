@@ -2,7 +2,7 @@
 
 import enum
 
-__all__ = ["Status"]
+__all__ = ["LASTING", "Status"]
 
 
 class Status(enum.IntFlag):
@@ -22,3 +22,7 @@ class Status(enum.IntFlag):
     PS_OUT_PARAMS = 0x1000
     IN_TRANS_READONLY = 0x2000
     SESSION_STATE_CHANGED = 0x4000
+
+
+#: What holds beyond the statement whose response says it.
+LASTING = int(Status.IN_TRANS | Status.AUTOCOMMIT | Status.NO_BACKSLASH_ESCAPES | Status.IN_TRANS_READONLY)

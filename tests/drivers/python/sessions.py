@@ -234,7 +234,7 @@ def kill_another(stage: Stage) -> object:
         killer.kill(victim.thread_id())
     # What a driver says of a connection that ends depends on how far the end has come.
     with pytest.raises(
-        Exception, match=r"(?i)lost|kill|gone|closed|not available|not connected|interrupted|0 bytes"
+        Exception, match=r"(?i)lost|tls|kill|gone|closed|not available|not connected|interrupted|0 bytes"
     ):
         victim.run("SELECT 1")
     with contextlib.suppress(Exception):

@@ -145,3 +145,12 @@ def test_nothing_but_calls_and_names_changes(text: str, escapes: bool) -> None:
     new = rewritten(text, backslash_escapes=escapes)
     without_names = re.sub(r" AS `(?:[^`]|``)*`", "", new)
     assert without_names.replace("#", ID) == text
+
+
+def test_lists_in_lists_cost_no_more_than_others() -> None:
+    """Work that grew with the square of the depth would take minutes here."""
+    deep = b"SELECT (" * 10_000 + b"SELECT CONNECTION_ID() + 1 DAY" + b") DAY" * 10_000
+    new = with_connection_id(deep, NUMBER, backslash_escapes=True)
+    assert new.count(b"UNSIGNED") == 1
+    wide = b"SELECT " + b"CONNECTION_ID()," * 10_000 + b"1"
+    assert with_connection_id(wide, NUMBER, backslash_escapes=True).count(b" AS `") == 10_000
