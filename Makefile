@@ -61,8 +61,9 @@ fuzz: $(VENV)/fuzz.stamp ## fuzz every parser and whole sessions for ten minutes
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/dev.stamp ## make docs/configuration.md and etc/rds-proxy.toml from the configuration's model
+docs: $(VENV)/dev.stamp ## make docs/configuration.md, etc/rds-proxy.toml and docs/protocol.md from what they describe
 	@$(BIN)/python -m proxy.config.reference --write
+	@$(BIN)/python -m tests.protocol --write
 
 .PHONY: clean
 clean: ## remove what the other targets made

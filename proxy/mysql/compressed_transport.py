@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .prompt_write import write_now
+from .wire.aligned_compression import AlignedCompressor
 from .wire.compressed_sequences import Sequences
 from .wire.compression import MAX_PIECE, Compressor, Decompressor
 from .wire.datatypes import MalformedPacket
@@ -36,7 +37,7 @@ class CompressedTransport:
     def __init__(
         self,
         transport: Any,
-        compressor: Compressor,
+        compressor: Compressor | AlignedCompressor,
         decompressor: Callable[[Callable[[int], None]], Decompressor],
         sequences: Sequences,
         *,
@@ -116,7 +117,9 @@ class CompressedTransport:
 
     def write(self, data: bytes) -> None:
         """Compress and send."""
-        write_now(self._raw, self._compressor.packets(data, self._sequences.next))
+        packets = self._compressor.packets(data, self._sequences.next)
+        if packets:
+            write_now(self._raw, packets)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Compress and send several pieces as one."""

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import pymysql
 import pytest
 
 from proxy.demo.private_server import PrivateMariaDB, find_server
@@ -36,6 +38,9 @@ from tests.mysql_server.server import MySQLServer  # noqa: E402
 
 VENDORS = ("mariadb", "mysql")
 HOSTS = ("localhost", "127.0.0.1")
+DIAGNOSTICS_HOLD = 5.0
+"""Seconds a driver has for its SHOW WARNINGS, on a machine that is busy."""
+ATTRIBUTES_COMPONENT = "file://component_query_attributes"
 
 
 @pytest.fixture(scope="session", params=VENDORS)
@@ -54,8 +59,12 @@ def driver_proxy(
 ) -> Iterator[ProxyDaemon]:
     """The proxy before it, with a certificate that names the loopback address."""
     files = Authority(tmp_path_factory.mktemp("authority")).issue("proxy", *HOSTS)
-    tls = {"tls_certificate": str(files.certificate), "tls_private_key": str(files.private_key)}
-    daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), driver_server.port, USERS, proxy=tls)
+    options = {
+        "tls_certificate": str(files.certificate),
+        "tls_private_key": str(files.private_key),
+        "diagnostics_hold_timeout": DIAGNOSTICS_HOLD,
+    }
+    daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), driver_server.port, USERS, proxy=options)
     try:
         daemon.start()
         yield daemon
@@ -68,7 +77,8 @@ def driver_proxy(
 def pair(driver_server: DriverServer, driver_proxy: ProxyDaemon) -> Pair:
     """The two addresses a driver is compared at."""
     authority = Path(driver_proxy.proxy["tls_certificate"]).with_name("authority.pem")
-    return Pair(driver_server.vendor, driver_server.place, Place("proxy", driver_proxy.port, authority))
+    through = Place("proxy", driver_proxy.port, authority)
+    return Pair(driver_server.vendor, driver_server.place, through, driver_server.shows_attributes)
 
 
 def _start_mariadb(folder: Path, stack: ExitStack) -> DriverServer:
@@ -99,7 +109,16 @@ def _start_mysql(folder: Path, stack: ExitStack) -> DriverServer:
     server = stack.enter_context(MySQLServer(installation, folder, options=options))
     with server.connect() as admin, admin.cursor() as cursor:
         prepare(cursor.execute)
+        shows_attributes = _installs(cursor, ATTRIBUTES_COMPONENT)
     # Oracle's library logs in without TLS only where the server has the password in its cache.
     for user in USERS:
         connect_as_app(server.port, user=user, password=USERS[user]).close()
-    return DriverServer("mysql", server.port, files.authority, server.connect)
+    return DriverServer("mysql", server.port, files.authority, server.connect, shows_attributes)
+
+
+def _installs(cursor: Any, component: str) -> bool:
+    try:
+        cursor.execute(f"INSTALL COMPONENT '{component}'")
+    except pymysql.err.Error:
+        return False
+    return True

@@ -71,6 +71,8 @@ class Pair:
     """`mariadb` or `mysql`."""
     direct: Place
     proxy: Place
+    shows_attributes: bool = False
+    """Whether the server has the functions that show a statement's query attributes."""
 
     def __iter__(self) -> Any:
         return iter((self.direct, self.proxy))
@@ -85,6 +87,7 @@ class DriverServer:
     authority: Path
     connect: Callable[[], Any]
     """A PyMySQL connection that may do everything, around the proxy."""
+    shows_attributes: bool = False
 
     @property
     def place(self) -> Place:

@@ -51,5 +51,13 @@ METADATA_CHANGED = 0x0400
 WAS_SLOW = 0x0800
 #: Flags that a server clears before each statement.
 OF_ONE_STATEMENT = (
-    MORE | NO_GOOD_INDEX | NO_INDEX | CURSOR | LAST_ROW | DB_DROPPED | METADATA_CHANGED | WAS_SLOW | OUT_PARAMS
+    MORE
+    | NO_GOOD_INDEX
+    | NO_INDEX
+    | CURSOR
+    | LAST_ROW
+    | DB_DROPPED
+    | METADATA_CHANGED
+    | WAS_SLOW
+    | OUT_PARAMS
 )

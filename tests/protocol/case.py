@@ -65,8 +65,7 @@ class Profile:
 class Case:
     """What happens when ``step`` comes after ``before``.
 
-    ``needs`` and ``lacks``: capabilities with and without which this response exists. ``concerns``: those
-    with which it is walked one by one, beside the profiles that have none or all.
+    ``needs`` and ``lacks``: capabilities with and without which this response exists.
     """
 
     name: str
@@ -76,7 +75,6 @@ class Case:
     before: tuple[Step, ...] = ()
     needs: int = 0
     lacks: int = 0
-    concerns: int = 0
     #: Walked with packets of 255 bytes in the place of 16 MiB.
     scaled: bool = False
     #: COM_CHANGE_USER: the password for the challenge that comes first.

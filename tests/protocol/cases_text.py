@@ -40,7 +40,9 @@ _OKS = [
 ]
 
 _TRACKED = [
-    Case("session state: variables, shown and hidden", query(b"SET time_zone='+02:00'", Ok(trackers=(_MIXED,)))),
+    Case(
+        "session state: variables, shown and hidden", query(b"SET time_zone='+02:00'", Ok(trackers=(_MIXED,)))
+    ),
     Case("session state: hidden variables only", query(b"SET sql_mode=ANSI", Ok(trackers=(_HIDDEN,)))),
     Case("session state: schema", query(b"USE shop", Ok(trackers=(_SCHEMA,)))),
     Case(
@@ -82,7 +84,12 @@ _ERRORS = [
     Case("ERR", query(b"SELEC 1", error())),
     Case("ERR without SQL state", query(b"SELEC 1", Raw((b"\xff\x28\x04what?",)))),
     Case("ERR in a transaction", query(b"SELEC 1", error()), Effect.KEPT, before=(BEGIN,)),
-    Case("ERR that ends a transaction is asked for", query(b"SELECT 1", error(1213)), Effect.KEPT, before=(BEGIN,)),
+    Case(
+        "ERR that ends a transaction is asked for",
+        query(b"SELECT 1", error(1213)),
+        Effect.KEPT,
+        before=(BEGIN,),
+    ),
     Case(
         "ERR after progress reports",
         query(b"ALTER TABLE t ENGINE=Aria", progress(1), progress(2, b""), error()),
@@ -91,7 +98,9 @@ _ERRORS = [
     Case("OK after progress reports", query(b"ALTER TABLE t FORCE", progress(), Ok()), needs=bits.PROGRESS),
     Case(
         "result set after progress reports",
-        query(b"CHECK TABLE t", progress(), progress(2), Rows(4, [p.row([b"t", b"check", b"status", b"OK"])])),
+        query(
+            b"CHECK TABLE t", progress(), progress(2), Rows(4, [p.row([b"t", b"check", b"status", b"OK"])])
+        ),
         needs=bits.PROGRESS,
     ),
 ]
@@ -99,7 +108,10 @@ _ERRORS = [
 _ROWS = [
     Case("result set: no columns' rows", query(b"SELECT 1 WHERE 1=0", Rows(1, []))),
     Case("result set: one row", query(b"SELECT 1", Rows(1, [_ONE]))),
-    Case("result set: many rows", query(b"SELECT a FROM t", Rows(2, [p.row([b"%d" % at, b"x"]) for at in range(40)]))),
+    Case(
+        "result set: many rows",
+        query(b"SELECT a FROM t", Rows(2, [p.row([b"%d" % at, b"x"]) for at in range(40)])),
+    ),
     Case("result set: 300 columns", query(b"SELECT * FROM w", Rows(300, [p.row([b"1"] * 300)]))),
     Case("result set: NULLs", query(b"SELECT NULL", Rows(3, [p.row([None, b"x", None]), p.row([None] * 3)]))),
     Case("result set: empty strings", query(b"SELECT ''", Rows(1, [p.row([b""]), p.row([b""])]))),
@@ -115,18 +127,40 @@ _ROWS = [
     ),
     Case("ERR in mid-result", query(b"SELECT a", Rows(1, [_ONE, _ONE], error(1317)))),
     Case("ERR in place of the first row", query(b"SELECT a", Rows(1, [], error(1317)))),
-    Case("result set without definitions", query(b"SELECT 1", Rows(2, [p.row([b"1", b"2"])], definitions=False)),
-         needs=bits.OPTIONAL_METADATA),
-    Case("result set without definitions or rows", query(b"SELECT 1", Rows(2, [], definitions=False)),
-         needs=bits.OPTIONAL_METADATA),
-    Case("result set with query attributes", query(b"SELECT 1", Rows(1, [_ONE]), attributes=b"\1\1\0\1\xfe\0\1a\3xyz"),
-         needs=bits.QUERY_ATTRIBUTES),
-    Case("OK with many query attributes", query(
-        b"DO 1", Ok(), attributes=b"\5\1\x02\1\x03\0\1a\6\0\0\x08\0\1c\x0c\0\1d\xfe\0\0" + b"\1\0\0\0" + b"\2" * 8
-        + b"\4\xe6\7\1\1" + b"\0"), needs=bits.QUERY_ATTRIBUTES),
-    Case("refused text with query attributes", query(b"SELEC", error(), attributes=b"\1\1\0\1\xfe\0\1a\0"),
-         needs=bits.QUERY_ATTRIBUTES),
-]  # fmt: skip
+    Case(
+        "result set without definitions",
+        query(b"SELECT 1", Rows(2, [p.row([b"1", b"2"])], definitions=False)),
+        needs=bits.OPTIONAL_METADATA,
+    ),
+    Case(
+        "result set without definitions or rows",
+        query(b"SELECT 1", Rows(2, [], definitions=False)),
+        needs=bits.OPTIONAL_METADATA,
+    ),
+    Case(
+        "result set with query attributes",
+        query(b"SELECT 1", Rows(1, [_ONE]), attributes=b"\1\1\0\1\xfe\0\1a\3xyz"),
+        needs=bits.QUERY_ATTRIBUTES,
+    ),
+    Case(
+        "OK with many query attributes",
+        query(
+            b"DO 1",
+            Ok(),
+            attributes=b"\5\1\x02\1\x03\0\1a\6\0\0\x08\0\1c\x0c\0\1d\xfe\0\0"
+            + b"\1\0\0\0"
+            + b"\2" * 8
+            + b"\4\xe6\7\1\1"
+            + b"\0",
+        ),
+        needs=bits.QUERY_ATTRIBUTES,
+    ),
+    Case(
+        "refused text with query attributes",
+        query(b"SELEC", error(), attributes=b"\1\1\0\1\xfe\0\1a\0"),
+        needs=bits.QUERY_ATTRIBUTES,
+    ),
+]
 
 _SEVERAL = [
     Case("two OKs", query(b"DO 1; DO 2", Ok(status=_MORE), Ok()), needs=bits.MULTI_STATEMENTS),

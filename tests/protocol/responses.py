@@ -89,9 +89,7 @@ class Ok:
         if view.capabilities & bits.SESSION_TRACK:
             session = b"".join(each.encode(everything=view.all_trackers) for each in self.trackers)
         header = 0xFE if self.closing else 0
-        return [
-            p.ok(self.affected, self.insert_id, self.status, self.warnings, self.info, session, header)
-        ]
+        return [p.ok(self.affected, self.insert_id, self.status, self.warnings, self.info, session, header)]
 
 
 @attrs.frozen
@@ -148,9 +146,14 @@ class Rows:
         if view.metadata_byte:
             head += bytes((self.definitions,))
         out = [head, *(_definitions(view, self.columns) if self.definitions else [])]
-        out += _between(view, bits.OUT_PARAMS if self.out_parameters else 0)
+        out += _between(view, self._announced())
         out += self.rows
         return out + self.end.payloads(view)
+
+    def _announced(self) -> int:
+        """What a server knows before the rows, and says in the EOF packet before them."""
+        more = self.end.status & bits.MORE if isinstance(self.end, Ok) else 0
+        return more | (bits.OUT_PARAMS if self.out_parameters else 0)
 
 
 @attrs.frozen

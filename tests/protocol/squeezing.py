@@ -1,4 +1,4 @@
-"""Compression as the manual describes it ("Compressed Packet"), for scripted peers; shares no code with the proxy."""
+"""Compression for scripted peers, from the manual ("Compressed Packet"); shares no code with the proxy."""
 
 import zlib
 from typing import Any

@@ -7,6 +7,7 @@ import attrs
 
 from . import bits, cases_files, cases_prepared, cases_session, cases_text
 from .case import Answerer, Case, Profile
+from .responses import Cursor, Fields, Prepared, Rows
 
 __all__ = ["CASES", "COMMANDS", "Command", "profiles_of"]
 
@@ -32,7 +33,7 @@ COMMANDS = [
     Command(0x04, "COM_FIELD_LIST", _D),
     Command(0x05, "COM_CREATE_DB", _R),
     Command(0x06, "COM_DROP_DB", _R),
-    Command(0x07, "COM_REFRESH", _R),
+    Command(0x07, "COM_REFRESH", _D),
     Command(0x08, "COM_SHUTDOWN", _R),
     Command(0x09, "COM_STATISTICS", _D),
     Command(0x0A, "COM_PROCESS_INFO", _D),
@@ -68,6 +69,7 @@ CASES: list[Case] = [
     *cases_session.CASES,
 ]
 
+QUERY = 0x03
 _WITHOUT_LONG_PASSWORD = bits.BASE & ~bits.LONG_PASSWORD
 _MYSQL_ALL = bits.MULTI_STATEMENTS | bits.LOCAL_FILES | bits.OPTIONAL_METADATA | bits.QUERY_ATTRIBUTES
 _MARIADB_ALL = (
@@ -80,9 +82,10 @@ _MARIADB_ALL = (
     | bits.UNIT_RESULTS
 )
 #: Walked with every case that can happen with them.
+_PLAIN = "a client of today"
 _MYSQL_NAME, _MARIADB_NAME = "a MySQL client with everything", "a MariaDB client with everything"
 _FAMILIES = {
-    "plain": (bits.BASE, bits.MYSQL),
+    _PLAIN: (bits.BASE, bits.MYSQL),
     _MYSQL_NAME: (bits.BASE | _MYSQL_ALL, bits.MYSQL),
     _MARIADB_NAME: (_WITHOUT_LONG_PASSWORD | _MARIADB_ALL, bits.MARIADB),
 }
@@ -110,7 +113,7 @@ def profiles_of(case: Case) -> list[Profile]:
         base, target = _base(case.needs)
         families["with what it needs"] = (base | case.needs, target)
     found = [
-        Profile(_name(name, eof, track), client | eof | track, target)
+        Profile(_name(name, eof, track), client | eof | track, target, briefly=name != _PLAIN and not track)
         for name, (client, target) in families.items()
         for eof, track in product(*_ON_OR_OFF)
     ]
@@ -120,16 +123,27 @@ def profiles_of(case: Case) -> list[Profile]:
 def _more(case: Case) -> Iterator[Profile]:
     """Those that are walked briefly: single capabilities, compression."""
     for bit in _SINGLE:
-        if case.concerns & bit:
+        if _concerns(case) & bit and not case.needs & bit:
             base, target = _base(case.needs | bit)
             for eof in _ON_OR_OFF[0]:
                 name = _name(f"with bit {bit.bit_length() - 1}", eof, 0)
                 yield Profile(name, base | bit | case.needs | eof, target, briefly=True)
     if not case.scaled:
         client, target = _FAMILIES[_MARIADB_NAME if _base(case.needs)[1] == bits.MARIADB else _MYSQL_NAME]
-        for squeezed, eof in product(_SQUEEZED, _ON_OR_OFF[0]):
+        for at, squeezed in enumerate(_SQUEEZED):
+            eof = _ON_OR_OFF[0][at // 2 % 2]
             name = _name(f"compression {squeezed}", eof, 1)
             yield Profile(name, client | bits.SESSION_TRACK | eof, target, squeezed, briefly=True)
+
+
+def _concerns(case: Case) -> int:
+    """Capabilities that change this command or this response."""
+    concerns = case.needs
+    if any(isinstance(part, (Rows, Cursor, Prepared, Fields)) for part in case.step.response):
+        concerns |= bits.OPTIONAL_METADATA | bits.CACHE_METADATA | bits.EXTENDED_METADATA
+    if case.code == QUERY:
+        concerns |= bits.QUERY_ATTRIBUTES
+    return concerns
 
 
 def _base(needs: int) -> tuple[int, int]:

@@ -38,6 +38,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "diagnostics_gone": {"what": "ROW_COUNT()"},
     "malformed": {"problem": "unknown option"},
     "refused_command": {"why": "Replication is not supported through RDS Proxy"},
+    "unknown_thread": {"number": 1073741830},
+    "not_owner": {"number": 1073741830},
 }
 
 

@@ -179,6 +179,25 @@ def test_insert_ids_do_not_cross_while_one_is_being_saved() -> None:
     )
 
 
+@pytest.mark.parametrize("seed", [43, 83, 112, 157, 223, *range(20)])
+def test_an_id_that_is_told_late_does_not_undo_a_newer_one(seed: int) -> None:
+    """One connection is slow to tell the session's former id, while its newer one is told by another."""
+    scripts = (
+        [
+            "INSERT 7",
+            "INSERT 8",
+            "SELECT 1",
+            "SELECT LAST_INSERT_ID()",
+            "INSERT 10",
+            "SELECT LAST_INSERT_ID()",
+        ],
+        ["INSERT 20", "SELECT 1", "INSERT 21", "SELECT LAST_INSERT_ID()"],
+        ["INSERT 30", "INSERT 31", "SELECT LAST_INSERT_ID()", "SELECT 1"],
+        ["SELECT 1", "INSERT 40", "SELECT LAST_INSERT_ID()"],
+    )
+    run(3, [(KINDS[2], "", [sql(text) for text in script]) for script in scripts], seed)
+
+
 def test_an_explicit_id_does_not_show_somebody_elses() -> None:
     """The server reports an explicit value for an AUTO_INCREMENT column, and LAST_INSERT_ID() stays."""
     scripted(

@@ -134,8 +134,7 @@ def tidy(endpoint: Endpoint) -> None:
         except DatabaseError:
             # Its tables are gone now. What is in the way are files that no server made.
             shutil.rmtree(endpoint.database.folder / "data" / name)
-    # A test that fails half-way may leave the switch of the whole server as well.
-    endpoint.execute("SET GLOBAL autocommit = 1; CREATE DATABASE test CHARACTER SET latin1")
+    endpoint.execute("CREATE DATABASE test CHARACTER SET latin1")
 
 
 def _with_password(tests: Path, copy: Path) -> Path:
@@ -157,11 +156,11 @@ def _with_password(tests: Path, copy: Path) -> Path:
 def _each(names: tuple[str, ...], endpoint: Endpoint, one: Callable[[str], Test]) -> Results:
     results: dict[str, Test] = {}
     for name in names:
-        if not endpoint.database.is_running:
-            # A test made it crash, or shut it down.
-            endpoint.database.start()
         tidy(endpoint)
         results[name] = one(name)
+        if results[name].outcome is Outcome.FAILED:
+            # It may have left anything: sessions, global variables, a prepared transaction, no server at all.
+            endpoint.database.restart()
     return results
 
 

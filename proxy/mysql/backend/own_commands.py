@@ -178,11 +178,16 @@ def _query(connection: BackendConnection, sql: str) -> bytes:
 def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
     """Ask for LAST_INSERT_ID() of the session that ran its last insert here; fails as ``query`` does."""
     value = connection.residue_of
+    if value is None:
+        return
+    resets, answers = value.resets, value.insert_id_answers
     answer = yield query(connection, "SELECT LAST_INSERT_ID()")
     asked = insert_id_in(answer)
-    if value is not None and value.insert_id_at is connection:
+    if value.insert_id_at is connection:
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
         connection.drop_insert_id()
+    else:
+        value.know_former_insert_id(asked or 0, answers, resets)
 
 
 def insert_id_in(answer: Answer) -> int | None:

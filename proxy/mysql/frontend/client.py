@@ -16,6 +16,7 @@ from ...errors import ClientError, proxy_header_refused
 from ..compressed_transport import CompressedTransport
 from ..exchange import Exchange
 from ..prompt_write import write_now
+from ..wire.aligned_compression import AlignedCompressor
 from ..wire.capabilities import Capability
 from ..wire.compressed_sequences import ReplySequences
 from ..wire.compression import Compressor, Decompressor
@@ -217,7 +218,7 @@ class ClientConnection(Protocol):
         """From now on all packets are inside compressed ones, in both directions."""
         self.transport = self._compressed = CompressedTransport(
             self.transport,
-            Compressor(compression.algorithm, compression.level),
+            AlignedCompressor(Compressor(compression.algorithm, compression.level)),
             partial(Decompressor, compression.algorithm),
             ReplySequences(),
             receive=self.dataReceived,

@@ -89,7 +89,7 @@ class CommandReception:
     def compressed(self, begin_command: Callable[[], None]) -> None:
         """The client compresses, and so does not count the packets inside."""
         self._begin_command = begin_command
-        self._intake.numbers_files = True
+        self._intake.ignores_ids = True
 
     def _begin(self, packet: bytes) -> None:
         """A command is there, or the beginning of a long one."""
@@ -152,6 +152,8 @@ class CommandReception:
             client=self.channel.number,
             problem=problem,
         )
+        if self._stage is Stage.IDLE and self._begin_command is not None:
+            self._begin_command()
         self.channel.send_error(client_mistake(problem), self._intake.sequence)
         self.channel.close()
 

@@ -65,19 +65,16 @@ def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Ans
     owner = connection.residue_of
     if owner is not None and owner.insert_id_at is not connection:
         owner = None
-    resets = owner.resets if owner is not None else 0
+    resets, answers = (owner.resets, owner.insert_id_answers) if owner is not None else (0, 0)
     answer = yield query(connection, _TAKE_OVER)
     asked = insert_id_in(answer)
     if asked is None:
         raise ValueError("no answer to the question for the last insert id")
-    if owner is not None and owner.resets != resets:
-        # It has started over meanwhile, and wants to know nothing of before.
-        pass
-    elif owner is not None and owner.insert_id_at is connection:
+    if owner is not None and owner.resets == resets and owner.insert_id_at is connection:
         owner.know_insert_id(asked)
     elif owner is not None:
-        # It has inserted elsewhere meanwhile: this is its former value.
-        owner.last_insert_id = asked or owner.last_insert_id
+        # It has inserted elsewhere meanwhile, or has started over.
+        owner.know_former_insert_id(asked, answers, resets)
     connection.residue_gone()
 
 

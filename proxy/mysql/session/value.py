@@ -45,6 +45,7 @@ class SessionValue:
         "conditions_seen",
         "ever_own",
         "gtid_at",
+        "insert_id_answers",
         "insert_id_at",
         "last_insert_id",
         "last_statement",
@@ -94,6 +95,8 @@ class SessionValue:
         self.resets = 0
         #: The id an OK packet reported since ``last_insert_id`` was known for sure.
         self.reported_insert_id = 0
+        #: How often it became known: an answer that has taken longer than another one is out of date.
+        self.insert_id_answers = 0
         #: The connection that alone knows what LAST_INSERT_ID() is now, until it has been asked.
         self.insert_id_at: KeepsInsertId | None = None
         #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
@@ -190,6 +193,15 @@ class SessionValue:
         """What the connection that knows has answered; 0 if its statements left LAST_INSERT_ID() alone."""
         self.last_insert_id = asked or self.last_insert_id
         self.reported_insert_id = 0
+        self.insert_id_answers += 1
+
+    def know_former_insert_id(self, asked: int, answers: int, resets: int) -> None:
+        """What a connection has answered on which the session has not run its last insert.
+
+        ``answers`` and ``resets`` are of when it was asked: what has become known since is newer.
+        """
+        if (self.insert_id_answers, self.resets) == (answers, resets):
+            self.last_insert_id = asked or self.last_insert_id
 
     def reset(self) -> None:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""

@@ -3,6 +3,10 @@
 They are counted apart from the ids of the packets inside. Every command starts at 0, its answer goes on where
 the command ended, and LOCAL INFILE goes on where the request for the file ended. Clients check these ids, and
 so do servers, which in return do not look at the ids of inner packets.
+
+Known limit: a command of exactly 256 compressed packets, or a multiple, and another one that arrives before
+the first is worked on cannot be told apart by these ids. They are taken for one, and the answer to the second
+goes on counting where that to the first ended. No client is known that sends so.
 """
 
 from typing import Protocol

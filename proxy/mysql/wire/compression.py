@@ -26,17 +26,21 @@ __all__ = [
     "Compressor",
     "DEFAULT_ZSTD_LEVEL",
     "Decompressor",
+    "MAX_CONTENT",
     "MAX_PIECE",
     "MIN_COMPRESS_LENGTH",
     "ZSTD_LEVELS",
+    "stored_header",
 ]
 
 #: Bytes of a compressed packet's header.
 COMPRESSED_HEADER: Final = 7
 #: Payloads shorter than this, in bytes, are sent as they are.
 MIN_COMPRESS_LENGTH: Final = 50
-#: The longest piece handed out by one read, and the most that goes into one packet that is sent, in bytes.
+#: The longest piece handed out by one read, in bytes.
 MAX_PIECE: Final = 64 * 1024
+#: The most that one packet can carry, in bytes.
+MAX_CONTENT: Final = 0xFFFFFF
 #: What MySQL's clients and servers use where nothing else is set, and the levels they take.
 DEFAULT_ZSTD_LEVEL: Final = 3
 ZSTD_LEVELS: Final = range(1, 23)
@@ -66,20 +70,26 @@ class Compressor:
         self._compress = zlib.compress if algorithm is Algorithm.ZLIB else _zstd_compression(level)
 
     def packets(self, data: bytes, sequence: Callable[[], int]) -> bytes:
-        """The packets that carry ``data``; ``sequence`` is asked for the id of each."""
-        if len(data) <= MAX_PIECE:
-            return self._packet(data, sequence()) if data else b""
-        starts = range(0, len(data), MAX_PIECE)
-        return b"".join([self._packet(data[start : start + MAX_PIECE], sequence()) for start in starts])
+        """The packets that carry ``data``, as few as can be; ``sequence`` is asked for the id of each."""
+        if len(data) <= MAX_CONTENT:
+            return self.packet(data, sequence()) if data else b""
+        starts = range(0, len(data), MAX_CONTENT)
+        return b"".join([self.packet(data[start : start + MAX_CONTENT], sequence()) for start in starts])
 
-    def _packet(self, piece: bytes, sequence: int) -> bytes:
+    def packet(self, piece: bytes, sequence: int) -> bytes:
+        """One packet that carries ``piece``, which is at most MAX_CONTENT bytes."""
         size = len(piece)
         if size >= MIN_COMPRESS_LENGTH:
             packed = self._compress(piece)
             if len(packed) < size:
                 header = len(packed) | sequence << 24 | size << 32
                 return header.to_bytes(COMPRESSED_HEADER, "little") + packed
-        return (size | sequence << 24).to_bytes(COMPRESSED_HEADER, "little") + piece
+        return stored_header(size, sequence) + piece
+
+
+def stored_header(size: int, sequence: int) -> bytes:
+    """The header of a packet that carries ``size`` bytes, at most MAX_CONTENT, as they are."""
+    return (size | sequence << 24).to_bytes(COMPRESSED_HEADER, "little")
 
 
 @functools.cache

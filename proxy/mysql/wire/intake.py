@@ -30,7 +30,7 @@ class CommandIntake:
         "_more",
         "_size",
         "_whole",
-        "numbers_files",
+        "ignores_ids",
         "sequence",
         "text",
         "uploading",
@@ -47,8 +47,8 @@ class CommandIntake:
         self._more = False
         self._file = False
         self._file_sequence = 0
-        #: The client's own ids are not to be used, neither of a file's packets nor behind a command's first.
-        self.numbers_files = False
+        #: The client's own ids mean nothing, as to a server where it compresses: packets are numbered here.
+        self.ignores_ids = False
         self._size = 0
         #: A command's end has not been handed out yet.
         self.uploading = False
@@ -79,7 +79,8 @@ class CommandIntake:
         if size < HEADER:
             return None
         length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
-        if data[at + 3]:
+        is_numbered = data[at + 3] > 0
+        if is_numbered and not self.ignores_ids:
             raise OutOfOrder("a command's sequence id is not 0")
         if not length:
             raise MalformedPacket("empty command")
@@ -87,7 +88,7 @@ class CommandIntake:
             raise PacketTooLarge("statement is longer than max_statement_size")
         end = HEADER + length
         self.sequence = 1
-        if size == end and not at and length < MAX_PAYLOAD:
+        if size == end and not at and length < MAX_PAYLOAD and not is_numbered:
             self._buffer = b""
             return data
         if size < end and (end <= self._whole or size < self._whole):
@@ -97,7 +98,7 @@ class CommandIntake:
         self._more = length == MAX_PAYLOAD
         self._size = length
         self.uploading = self._left > 0 or self._more
-        return head
+        return head[:3] + b"\0" + head[HEADER:] if is_numbered else head
 
     def _cut(self, size: int) -> bytes:
         """Take at most ``size`` bytes off the buffer; a buffer that is used up is not kept."""
@@ -131,7 +132,7 @@ class CommandIntake:
             return False
         header = self._cut(HEADER)
         self._left = int.from_bytes(header[:3], "little")
-        if self.numbers_files:
+        if self.ignores_ids:
             header = header[:3] + bytes((self.sequence,))
         self.sequence = (header[3] + 1) & 0xFF
         self._more = self._left == MAX_PAYLOAD
@@ -169,7 +170,7 @@ class CommandIntake:
             header = self._cut(HEADER)
             self._left = int.from_bytes(header[:3], "little")
             self._file_sequence += 1
-            sequence = self._file_sequence if self.numbers_files else header[3] - sequence_offset
+            sequence = self._file_sequence if self.ignores_ids else header[3] - sequence_offset
             out.append(header[:3] + bytes((sequence & 0xFF,)))
             self.uploading = self._file = self._left > 0
         return b"".join(out)

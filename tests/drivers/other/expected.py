@@ -6,6 +6,7 @@ from typing import Any
 from tests.drivers.other.programs import Mode
 from tests.drivers.other.runs import BIG_BYTES, EMOJI, INFILE_LINES
 from tests.drivers.other.tables import COLUMNS
+from tests.drivers.servers import Pair
 
 __all__ = ["big_content", "expected"]
 
@@ -152,11 +153,14 @@ OWN: dict[tuple[str, str], object] = {
 }
 
 
-def expected(program: str, mode: Mode, vendor: str, scenario: str) -> Any:
+def expected(program: str, mode: Mode, pair: Pair, scenario: str) -> Any:
     """The right report of a scenario."""
+    vendor = pair.vendor
     protocol = f"{program} binary"
     if scenario == "types":
         return {"columns": COLUMNS, "rows": _rows(program, mode, vendor)}
+    if scenario == "attributes":
+        return [[["größer 😀", "17"] if pair.shows_attributes else ["none", "none"]]] * 2
     if scenario == "killed":
         return [True, SLEEP_INTERRUPTED[vendor], "3"]
     if scenario == "cancelled_statement":

@@ -190,7 +190,7 @@ PROGRAMS = {
             _node("mysql2"),
             own=(
                 *("out_parameters", "statement_cache", "pipelined", "stream", "change_user", "reset"),
-                "killed",
+                *("attributes", "killed"),
             ),
             environment=NODE_PATH,
         ),

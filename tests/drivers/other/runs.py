@@ -1,11 +1,13 @@
 """What a program is asked to do, and its reports over a direct connection and through the proxy."""
 
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from tests.drivers.counting import CountingForwarder, Traffic
 from tests.drivers.other.programs import Mode, Program
 from tests.drivers.other.tables import CLEAR, run_all
 from tests.drivers.servers import SECOND_ACCOUNT, USERS, DriverServer, Pair, Place
@@ -18,6 +20,7 @@ MULTI = (
     "SELECT 1; INSERT INTO od_item (note) VALUES ('multi');"
     " SELECT COUNT(*) FROM od_item WHERE note = 'multi'; SELECT nothing"
 )
+ATTRIBUTES = "SELECT mysql_query_attribute_string('color'), mysql_query_attribute_string('size')"
 BIG_BYTES = 20_000_000
 
 
@@ -31,6 +34,8 @@ MODES = {
         Mode("compressed", compress=True),
     )
 }
+DIRECT_MODES = ("plain-text", "tls-binary")
+"""What a direct connection is looked at in: between them they have every scenario."""
 
 
 @attrs.define
@@ -40,20 +45,36 @@ class Runs:
     server: DriverServer
     pair: Pair
     folder: Path
+    traffic: dict[tuple[str, str], Traffic] = attrs.Factory(dict)
+    """What went over the wire with compression, by program and place."""
     _reports: dict[tuple[str, str, str], dict[str, Any]] = attrs.Factory(dict)
+
+    def directly(self, program: Program, mode: Mode, scenario: str) -> Any:
+        """What the program saw in a scenario at the database itself, in the most similar of DIRECT_MODES."""
+        names = sorted(DIRECT_MODES, key=lambda name: MODES[name].prepared is not mode.prepared)
+        reports = [self.report(program, MODES[name], self.pair.direct) for name in names]
+        return next(report[scenario] for report in reports if scenario in report)
 
     def report(self, program: Program, mode: Mode, place: Place) -> dict[str, Any]:
         """What the program saw at this place."""
         key = (program.name, mode.name, place.name)
         if key not in self._reports:
             run_all(self.server.connect, CLEAR)
-            task = self._task(mode, place, program.scenarios_in(mode))
             try:
-                self._reports[key] = program.run(task)
+                self._reports[key] = self._run(program, mode, place)
             except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
                 # Not run anew for each scenario.
-                self._reports[key] = {each: {"no report": str(error)} for each in task["scenarios"]}
+                self._reports[key] = {
+                    each: {"no report": str(error)} for each in program.scenarios_in(mode)
+                }
         return self._reports[key]
+
+    def _run(self, program: Program, mode: Mode, place: Place) -> dict[str, Any]:
+        with ExitStack() as stack:
+            if mode.compress:
+                forwarder = stack.enter_context(CountingForwarder(place))
+                place, self.traffic[program.name, place.name] = forwarder.place, forwarder.traffic
+            return program.run(self._task(mode, place, program.scenarios_in(mode)))
 
     def _task(self, mode: Mode, place: Place, scenarios: list[str]) -> dict[str, Any]:
         rows = self.folder / "rows.txt"
@@ -73,6 +94,7 @@ class Runs:
             "compress": mode.compress,
             "emoji": EMOJI,
             "multi": MULTI,
+            "attributes": ATTRIBUTES if self.pair.shows_attributes else "SELECT 'none', 'none'",
             "infile": f"LOAD DATA LOCAL INFILE '{rows}' INTO TABLE od_item CHARACTER SET utf8mb4 (note)",
             "big": BIG_BYTES,
             "scenarios": scenarios,

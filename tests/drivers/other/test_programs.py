@@ -8,7 +8,9 @@ import pytest
 
 from tests.drivers.other.expected import expected
 from tests.drivers.other.programs import PROGRAMS, BuildFailed, Program
-from tests.drivers.other.runs import MODES, Runs
+from tests.drivers.other.runs import BIG_BYTES, MODES, Runs
+
+MOST_OF_COMPRESSED = BIG_BYTES // 10
 
 CASES = [
     pytest.param(program.name, mode.name, scenario, id=f"{program.name}-{mode.name}-{scenario}")
@@ -33,13 +35,24 @@ def test_it_sees_the_same_through_the_proxy(
     if (runs.pair.vendor, scenario) in program.refuses:
         pytest.skip(f"{name} itself refuses {scenario} on {runs.pair.vendor}")
     skip_without(program, build_failures)
-    direct = runs.report(program, mode, runs.pair.direct)[scenario]
+    direct = runs.directly(program, mode, scenario)
     through = runs.report(program, mode, runs.pair.proxy)[scenario]
-    right = expected(name, mode, runs.pair.vendor, scenario)
+    right = expected(name, mode, runs.pair, scenario)
     if scenario == "types" and "kinds" in direct:
         right["kinds"] = direct["kinds"]
     assert direct == right
     assert through == direct
+
+
+@pytest.mark.parametrize("name", [name for name, program in PROGRAMS.items() if program.compresses])
+def test_compression_is_really_on(runs: Runs, build_failures: dict[str, str], name: str) -> None:
+    """The bytes on the socket tell: the big value alone would be more of them in each direction."""
+    program, mode = PROGRAMS[name], MODES["compressed"]
+    skip_without(program, build_failures)
+    runs.report(program, mode, runs.pair.proxy)
+    traffic = runs.traffic[name, runs.pair.proxy.name]
+    assert 0 < traffic.sent < MOST_OF_COMPRESSED
+    assert 0 < traffic.received < MOST_OF_COMPRESSED
 
 
 def skip_without(program: Program, failures: dict[str, str]) -> None:

@@ -198,8 +198,6 @@ class Connector(Driver):
     unreadable_in_binary = frozenset({"yr"})
     odd_in_binary = frozenset({"vchr_bin", "tim"})
     longest_in_binary = 16_000_000
-    # It expects a packet of the server in two compressed frames at most, as MySQL sends it.
-    longest_compressed = 15_000
 
     def connect(self, place: Place, wish: Wish) -> Link:
         driver = importlib.import_module(self.module)
@@ -243,7 +241,6 @@ class CConnector(Connector):
     odd_parameters = (dt.timedelta,)
     hides_password_errors = True
     longest_in_binary = 20_000_000
-    longest_compressed = 2_000_000
     is_apart = True
 
 

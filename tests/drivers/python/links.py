@@ -223,8 +223,6 @@ class Driver:
     """Bytes of a value that it can read in the text protocol."""
     longest_in_binary = 20_000_000
     """The same for the binary protocol."""
-    longest_compressed = 2_000_000
-    """Bytes of a value that it can read compressed."""
     is_apart = False
     """Whether it has to have a process of its own (`child.py`)."""
     unreadable: frozenset[str] = frozenset()

@@ -1,6 +1,6 @@
 """All scenarios: importing this enters them."""
 
 from . import results, sessions, values
-from .stage import SCENARIOS, Scenario, Setting, Stage, play
+from .stage import SCENARIOS, SPEECHES, Scenario, Setting, Stage, play
 
-__all__ = ["SCENARIOS", "Scenario", "Setting", "Stage", "play", "results", "sessions", "values"]
+__all__ = ["SCENARIOS", "SPEECHES", "Scenario", "Setting", "Stage", "play", "results", "sessions", "values"]

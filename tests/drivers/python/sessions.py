@@ -5,10 +5,13 @@ import contextlib
 import pytest
 
 from .links import Link
-from .stage import Stage, scenario
+from .stage import WAIT_LIMIT, Stage, scenario
 
 COUNT = "SELECT COUNT(*) FROM {}"
 ROUNDS = 30
+COMPRESSIBLE = "abc 😀 " * 150_000
+COMPRESSIBLE_BYTES = len(COMPRESSIBLE.encode())
+"""Bytes that a driver sends and fetches when it compresses."""
 
 
 @scenario()
@@ -63,21 +66,32 @@ def transaction_in_statements(stage: Stage) -> object:
 
 @scenario()
 def deadlock(stage: Stage) -> object:
-    """A lock that does not come, and that the transaction is there afterwards."""
-    first, second = stage.open(), stage.open()
-    table = stage.table(first, "n INT PRIMARY KEY, v INT")
-    first.run(f"INSERT INTO {table} VALUES (1, 0), (2, 0)")
-    second.run("SET SESSION innodb_lock_wait_timeout = 1")
-    first.run("BEGIN")
-    second.run("BEGIN")
-    first.run(f"UPDATE {table} SET v = 1 WHERE n = 1")
-    second.run(f"UPDATE {table} SET v = 2 WHERE n = 2")
-    with stage.fails(1205, "Lock wait timeout exceeded") as texts:
-        second.run(f"UPDATE {table} SET v = 2 WHERE n = 1")
-    second.run("COMMIT")
-    first.run("COMMIT")
-    assert first.rows(f"SELECT v FROM {table} ORDER BY n") == [(1,), (2,)]
-    return texts
+    """Two transactions that wait for each other: one of them fails and is rolled back, the other goes on."""
+    links = stage.open(), stage.open()
+    table = stage.table(links[0], "n INT PRIMARY KEY, v INT")
+    links[0].run(f"INSERT INTO {table} VALUES (0, 7), (1, 7)")
+    ended: dict[int, tuple[int, str]] = {}
+
+    def takes(at: int, row: int) -> None:
+        try:
+            links[at].run(f"UPDATE {table} SET v = {at} WHERE n = {row}")
+            ended[at] = (0, "")
+        except Exception as error:
+            ended[at] = (stage.driver.number_of(error), stage.driver.text_of(error))
+            links[at].rollback()
+
+    for at in (0, 1):
+        links[at].run("BEGIN")
+        takes(at, at)
+    assert ended == {0: (0, ""), 1: (0, "")}
+    threads = [links[at].call_blocking(lambda at=at: takes(at, 1 - at)) for at in (0, 1)]
+    for thread in threads:
+        thread.join(WAIT_LIMIT)
+    victim = max(ended, key=ended.__getitem__)
+    assert [number for number, _ in sorted(ended.values())] == [0, 1213]
+    links[1 - victim].commit()
+    assert links[victim].rows(f"SELECT v FROM {table} ORDER BY n") == [(1 - victim,), (1 - victim,)]
+    return ended[victim]
 
 
 @scenario("two_phase")
@@ -189,7 +203,7 @@ def _denied(stage: Stage, user: str) -> tuple[int, str]:
     return 1045, f"Access denied for user '{user}'@"
 
 
-@scenario("change_user")
+@scenario("change_user", feels_tls=True)
 def change_user_with_a_wrong_password(stage: Stage) -> object:
     link = stage.open()
     with stage.fails(*_denied(stage, "eve")):
@@ -200,7 +214,7 @@ def change_user_with_a_wrong_password(stage: Stage) -> object:
     return True
 
 
-@scenario()
+@scenario(feels_tls=True)
 def wrong_password(stage: Stage) -> object:
     with stage.fails(*_denied(stage, "app")):
         stage.open(password="wrong")
@@ -278,14 +292,27 @@ def query_attributes(stage: Stage) -> object:
     cursor = link.raw.cursor()
     cursor.add_attribute("color", "größer 😀")
     cursor.execute(sql.replace("%s", "5"))
-    return prepared, cursor.fetchall()
+    seen = prepared, cursor.fetchall()
+    if stage.has_attributes:
+        assert seen == ([("größer 😀", 5)], [("größer 😀", 5)])
+    return seen
+
+
+@scenario("change_user", "compress")
+def change_user_on_a_compressed_link(stage: Stage) -> object:
+    link = stage.open(compress=True)
+    for user, password, schema in (("eve", stage.second_password, "other"), ("app", stage.place.password, "app")):
+        link.change_user(user, password, schema)
+        assert link.rows("SELECT DATABASE(), CURRENT_USER()") == [(schema, f"{user}@%")]
+        assert link.one("SELECT REPEAT('x', 200000)") == "x" * 200_000
+    return True
 
 
 @scenario("compress")
 def compression(stage: Stage) -> object:
     link = stage.open(compress=True)
     on = link.rows("SHOW SESSION STATUS LIKE 'Compression'")
-    text = ("abc 😀 " * 300_000)[: stage.driver.longest_compressed // 2]
+    text = COMPRESSIBLE
     table = stage.table(link, "id INT AUTO_INCREMENT PRIMARY KEY, content LONGTEXT")
     for length in (0, 1, 49, 50, 51, 7_000, len(text)):
         link.run(f"INSERT INTO {table} (content) VALUES (%s)", (text[:length],))
@@ -298,11 +325,9 @@ def compression(stage: Stage) -> object:
     return True
 
 
-@scenario()
+@scenario(only="tls")
 def authority_that_is_a_strangers(stage: Stage) -> object:
     """Whether the driver verifies the certificate at all, which is what the runs with TLS rely on."""
-    if not stage.tls:
-        return None
     assert stage.open().is_encrypted()
     try:
         stage.open(authority=stage.strangers_authority)

@@ -11,13 +11,15 @@ import attrs
 from ..servers import SECOND_ACCOUNT, USERS, Place
 from .links import Driver, Link, Wish
 
-__all__ = ["SCENARIOS", "Play", "Scenario", "Setting", "Stage", "play", "scenario"]
+__all__ = ["SCENARIOS", "SPEECHES", "Play", "Scenario", "Setting", "Stage", "play", "scenario"]
 
 WAIT_LIMIT = 30.0
 """Seconds until something that has to come about does."""
 POLL_INTERVAL = 0.01
 
 Play = Callable[["Stage"], object]
+SPEECHES = ("plain", "tls")
+"""Without and with TLS."""
 
 
 @attrs.frozen
@@ -30,17 +32,27 @@ class Scenario:
     name: str
     needs: frozenset[str]
     play: Play
+    speeches: tuple[str, ...]
+    """Where it is played: `plain`, `tls` or both."""
+    feels_tls: bool
+    """Whether what it returns may be another with TLS, also directly."""
+    is_complete: bool
+    """Whether it asserts all there is to see, so that there is nothing to compare with."""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*needs: str) -> Callable[[Play], Play]:
-    """Enter a function among the scenarios, under its own name."""
+def scenario(
+    *needs: str, only: str = "", feels_tls: bool = False, is_complete: bool = False
+) -> Callable[[Play], Play]:
+    """Enter a function among the scenarios, under its own name; `only` one of the SPEECHES, if any."""
+    speeches = (only,) if only else SPEECHES
 
     def enter(function: Play) -> Play:
         assert function.__name__ not in SCENARIOS
-        SCENARIOS[function.__name__] = Scenario(function.__name__, frozenset(needs), function)
+        name = function.__name__
+        SCENARIOS[name] = Scenario(name, frozenset(needs), function, speeches, feels_tls, is_complete)
         return function
 
     return enter

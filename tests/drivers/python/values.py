@@ -130,7 +130,7 @@ def nulls_and_nothing(stage: Stage) -> object:
     return outcome, empty
 
 
-@scenario()
+@scenario(only="plain", is_complete=True)
 def long_values(stage: Stage) -> object:
     """20 MB there and back: more than one packet of the protocol in each direction."""
     link = stage.open()
@@ -146,7 +146,7 @@ def long_values(stage: Stage) -> object:
     return digest
 
 
-@scenario("prepared")
+@scenario("prepared", only="tls", is_complete=True)
 def long_values_in_binary(stage: Stage) -> object:
     link = stage.open()
     table = stage.table(link, "content LONGBLOB")
@@ -160,7 +160,7 @@ def long_values_in_binary(stage: Stage) -> object:
     return True
 
 
-@scenario()
+@scenario(only="plain", is_complete=True)
 def packets_at_the_border(stage: Stage) -> object:
     """Rows whose packet is as long as a packet can be, one byte less and one more."""
     link = stage.open()

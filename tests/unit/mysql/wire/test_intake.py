@@ -190,7 +190,7 @@ def test_a_file_may_be_larger_than_a_statement() -> None:
 
 def test_behind_a_client_that_compresses_packets_are_numbered_here() -> None:
     intake = CommandIntake(1 << 25)
-    intake.numbers_files = True
+    intake.ignores_ids = True
     intake.feed(b"\xff\xff\xff\0\x03" + bytes(0xFFFFFF - 1) + b"\x02\0\0\x09xy")
     assert intake.take() == b"\xff\xff\xff\0\x03" + bytes(0xFFFFFF - 1)
     assert intake.upload() == b"\x02\0\0\x01xy"
@@ -198,3 +198,19 @@ def test_behind_a_client_that_compresses_packets_are_numbered_here() -> None:
     intake.begin_file(2)
     intake.feed(b"\x02\0\0\x30ab" + b"\0\0\0\x31")
     assert intake.upload_file(1) == b"\x02\0\0\x03ab" + b"\0\0\0\x04"
+
+
+def test_behind_a_client_that_compresses_a_command_may_have_any_id() -> None:
+    def parse(pieces: list[bytes]) -> list[bytes]:
+        intake = CommandIntake(1 << 20)
+        intake.ignores_ids = True
+        found: list[bytes] = []
+        for piece in pieces:
+            intake.feed(piece)
+            while (command := intake.take()) is not None:
+                found.append(command)
+        return found
+
+    commands = [b"\x03SELECT 1", b"\x0e", b"\x03SELECT 2"]
+    stream = b"".join(p.packet(each, number) for number, each in enumerate(commands, 7))
+    assert same_however_cut(parse, stream) == [p.packet(each) for each in commands]

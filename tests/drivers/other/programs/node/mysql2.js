@@ -148,6 +148,13 @@ const scenarios = {
     await connection.ping();
     return selected(connection, 'SELECT DATABASE(), @kept');
   },
+  async attributes(connected) {
+    const connection = await connected();
+    const attributes = { color: 'größer 😀', size: 17 };
+    const [asText] = await connection.query({ sql: task.attributes, attributes });
+    const [inBinary] = await connection.execute({ sql: task.attributes, attributes });
+    return [shownRows(asText), shownRows(inBinary)];
+  },
   async killed(connected) {
     const victim = await connected();
     const killer = await connected();
