@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from proxy.mysql.wire.compression import Algorithm
 from tests.fuzz.choices import Choices
 from tests.peers import packets as p
 from tests.peers.client import ClientPeer
+from tests.peers.compressing import CompressingPeer
 from tests.peers.server import Database, ServerPeer, Session
 from tests.peers.world import World
 
-__all__ = ["COMMANDS", "KINDS", "Innocent", "Model", "sql"]
+__all__ = ["COMMANDS", "KINDS", "Innocent", "Model", "algorithm_of", "sql"]
 
 KINDS = (
     p.CLIENT_CAPABILITIES | p.DEPRECATE_EOF | p.SESSION_TRACK,
@@ -45,6 +47,11 @@ COMMANDS = (
 )
 
 
+def algorithm_of(number: int) -> Algorithm | None:
+    """How a client compresses: rather not at all, so that what was found before is played as before."""
+    return {14: Algorithm.ZLIB, 15: Algorithm.ZSTD}.get(number & 15)
+
+
 def _told(data: bytes) -> list[tuple[int, bytes]]:
     """The whole packets in ``data``; without the status of an EOF in the middle, which the proxy makes."""
     found = []
@@ -73,7 +80,11 @@ class Innocent:
         self.failed = False
         self.done: list[bytes] = []
         self._expected: bytes | None = None
-        self.peer = world.client(ClientPeer(capabilities, database=schema.encode()))
+        algorithm, database = algorithm_of(choices.last >> 4), schema.encode()
+        if algorithm is None:
+            self.peer = world.client(ClientPeer(capabilities, database=database))
+        else:
+            self.peer = world.client(CompressingPeer(algorithm, capabilities, database=database))
         self.peer.seen = getattr(self.peer, "log_in_answer", b"") + self.peer.seen
         self._logged_in = False
         self.check()

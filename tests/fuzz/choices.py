@@ -27,6 +27,11 @@ class Choices:
         self._at += 1
         return self._data[self._at - 1] if self._at <= len(self._data) else 0
 
+    @property
+    def last(self) -> int:
+        """The last byte of all, which does not count as used; 0 if there is none."""
+        return self._data[-1] if self._data else 0
+
     def number(self, size: int) -> int:
         """A little-endian integer of ``size`` bytes."""
         return sum(self.byte() << 8 * place for place in range(size))

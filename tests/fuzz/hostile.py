@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.fuzz.actors import COMMANDS, KINDS, sql
+from tests.fuzz.actors import COMMANDS, KINDS, algorithm_of, sql
 from tests.fuzz.choices import Choices
 from tests.peers import packets as p
 from tests.peers.client import ClientPeer
+from tests.peers.compressing import CompressingPeer
 from tests.peers.link import Line
 from tests.peers.world import World
 
@@ -68,7 +69,10 @@ class Hostile:
         way = choices.below(8)
         capabilities = choices.pick(KINDS)
         log_in = self._ways().get(way)
-        self.peer = _Peer(capabilities, log_in)
+        algorithm = algorithm_of(choices.last)
+        self.peer: ClientPeer = _Peer(capabilities, log_in)
+        if algorithm is not None and log_in is None:
+            self.peer = CompressingPeer(algorithm, capabilities)
         from proxy.mysql.frontend.client import ClientConnection
 
         connection = ClientConnection(world.context, world.registry, world.registry.next_number())
@@ -118,7 +122,12 @@ class Hostile:
         self.line.hang_up(rudely=self.choices.flag())
 
     def _send(self, data: bytes) -> None:
-        if self.line.connected:
+        if not self.line.connected:
+            return
+        if isinstance(self.peer, CompressingPeer) and self.choices.below(4):
+            # It may still spoil the compressed packets themselves.
+            self.peer.send(data)
+        else:
             self.line.send(data)
 
     def _command(self) -> bytes:

@@ -146,6 +146,9 @@ def _sessions() -> Iterator[Seed]:
     for name in targets.SESSIONS:
         for index in range(_SESSIONS):
             yield name, f"random-{index:02}", chance.randbytes(chance.randrange(40, 200))
+        for last in (0xEE, 0xEF, 0xFE, 0xFF):
+            # The last byte says who compresses.
+            yield name, f"compressed-{last:x}", random.Random(last).randbytes(100) + bytes((last,))
 
 
 _RESPONSE_KINDS = {0x03: ResponseKind.RESULT, 0x16: ResponseKind.PREPARE, 0x04: ResponseKind.FIELDS}

@@ -12,6 +12,8 @@ import pytest
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.handshake import HandshakeV10
 from proxy.mysql.wire.login import HandshakeResponse41
+from proxy.mysql.wire.results import OkPacket
+from proxy.mysql.wire.status import Status
 from tests.mysql_server.installation import MySQLInstallation
 from tests.peers import packets as p
 
@@ -31,6 +33,9 @@ BASE = (
 )
 MODERN = BASE | Capability.DEPRECATE_EOF
 OK, EOF, ERR = 0x00, 0xFE, 0xFF
+NO_INDEX_USED = 0x20
+PROGRESS_LIMIT = 5
+"""Seconds between two packets of a statement that reports its progress every second."""
 PROGRESS = b"\xff\xff\xff"
 QUERY, PREPARE, EXECUTE, CLOSE, BULK = b"\x03", b"\x16", b"\x17", b"\x19", b"\xfa"
 LONGLONG, VARCHAR = 0x08, 0x0F
@@ -133,9 +138,17 @@ class Wire:
 
 
 def _ok_status(payload: bytes) -> int:
-    assert payload[1] < 0xFB, "a long number"
-    assert payload[2] < 0xFB, "a long number"
-    return int(struct.unpack("<H", payload[3:5])[0])
+    return int(OkPacket.decode(payload).status)
+
+
+def _known(packets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Without what the proxy cannot know when it makes an EOF packet: whether the query will use no index."""
+    return [
+        (sequence, payload[:3] + bytes((payload[3] & ~NO_INDEX_USED,)) + payload[4:])
+        if payload[:1] == b"\xfe" and len(payload) == 5
+        else (sequence, payload)
+        for sequence, payload in packets
+    ]
 
 
 def _scramble(plugin: bytes | None, password: str, nonce: bytes) -> bytes:
@@ -164,7 +177,7 @@ class Pair:
             everything = []
             for command in commands:
                 expected = direct.ask(command)
-                assert proxied.ask(command) == expected, command
+                assert _known(proxied.ask(command)) == _known(expected), command
                 everything += expected
             return everything
 
@@ -233,7 +246,7 @@ class TestMariaDB:
             answers: list[list[list[tuple[int, bytes]]]] = []
             for wire in (direct, proxied):
                 statement = wire.statement  # type: ignore[attr-defined]
-                answers.append([wire.ask(execute(statement, value)) for value in (1, 2, None, 3)])
+                answers.append([_known(wire.ask(execute(statement, value))) for value in (1, 2, None, 3)])
             assert answers[1] == answers[0]
             lengths = [[len(payload) for _, payload in response[:1]] for response in answers[1]]
             assert [2] in lengths
@@ -258,11 +271,9 @@ class TestMariaDB:
         capabilities = eof | Capability.MARIADB_STMT_BULK_OPERATIONS
         if unit_results:
             capabilities |= Capability.MARIADB_BULK_UNIT_RESULTS
-            with mariadb_pair.daemon.connect(port=mariadb_pair.target.port):
-                pass
         password = mariadb_pair.daemon.users["app"]
         with Wire(mariadb_pair.target.port, password, MODERN) as probe:
-            if not capabilities & ~probe.offered == Capability(0):
+            if capabilities & ~probe.offered:
                 pytest.skip("this MariaDB does not have unit results")
         answers = []
         for wire in mariadb_pair.wires(capabilities):
@@ -276,7 +287,7 @@ class TestMariaDB:
                 types = struct.pack("<HH", LONGLONG, VARCHAR)
                 flags = 128 | (64 if unit_results else 0)
                 answers.append(wire.ask(BULK + statement + struct.pack("<H", flags) + types + rows))
-                answers.append(wire.ask(QUERY + b"SELECT COUNT(*), SUM(n), COUNT(t) FROM bulk"))
+                answers.append(_known(wire.ask(QUERY + b"SELECT COUNT(*), SUM(n), COUNT(t) FROM bulk")))
                 wire.send(CLOSE + statement)
         assert answers[:2] == answers[2:]
         assert any(b"\x03500" in payload for _, payload in answers[1])
@@ -292,11 +303,12 @@ class TestMariaDB:
             run(
                 client,
                 "CREATE OR REPLACE TABLE long_one (n BIGINT PRIMARY KEY, t VARCHAR(200), KEY (t)) ENGINE=Aria"
-                " SELECT seq AS n, REPEAT(MD5(seq), 6) AS t FROM seq_1_to_40000",
+                " SELECT seq AS n, REPEAT(MD5(seq), 6) AS t FROM seq_1_to_100000",
             )
         password = mariadb_pair.daemon.users["app"]
         with Wire(mariadb_pair.daemon.port, password, eof | Capability.MARIADB_PROGRESS) as wire:
             wire.ask(QUERY + b"SET progress_report_time = 1")
+            wire.socket.settimeout(PROGRESS_LIMIT)
             found = wire.ask(QUERY + sql.encode())
             assert wire.ask(QUERY + b"SELECT 'after'")[-2][1] == b"\5after"
             if not any(payload.startswith(PROGRESS) for _, payload in found):
@@ -304,29 +316,22 @@ class TestMariaDB:
             assert [sequence for sequence, _ in found] == [at % 256 for at in range(1, len(found) + 1)]
 
     def test_the_out_parameters_of_a_procedure(self, mariadb_pair: Pair) -> None:
-        check_out_parameters(mariadb_pair)
+        without = ~Capability.PS_MULTI_RESULTS
+        check_out_parameters(mariadb_pair, MODERN, BASE, MODERN & without, BASE & without)
 
 
-def check_out_parameters(pair: Pair) -> None:
-    """A prepared CALL, with and without EOF packets, with and without CLIENT_PS_MULTI_RESULTS."""
+def check_out_parameters(pair: Pair, *kinds: Capability) -> None:
+    """A prepared CALL, twice."""
+    body = "SELECT a; SET b = 2 * a; SET c = REPEAT('x', 300);"
     with pair.daemon.connect() as client:
         run(client, "DROP PROCEDURE IF EXISTS doubles")
-        run(
-            client,
-            "CREATE PROCEDURE doubles(a INT, OUT b INT, OUT c TEXT) "
-            "BEGIN SELECT a; SET b = 2 * a; SET c = REPEAT('x', 300); END",
-        )
-    for capabilities in (
-        MODERN,
-        BASE,
-        MODERN & ~Capability.PS_MULTI_RESULTS,
-        BASE & ~Capability.PS_MULTI_RESULTS,
-    ):
+        run(client, f"CREATE PROCEDURE doubles(a INT, OUT b INT, OUT c TEXT) BEGIN {body} END")
+    for capabilities in kinds:
         answers = []
         for wire in pair.wires(capabilities):
             with wire:
                 statement = wire.prepare("CALL doubles(?, ?, ?)")[0][1][1:5]
-                answers.append([wire.ask(execute(statement, 21, None, None)) for _ in range(2)])
+                answers.append([_known(wire.ask(execute(statement, 21, None, None))) for _ in range(2)])
                 answers[-1].append(wire.ask(QUERY + b"SELECT 5"))
         assert answers[1] == answers[0], capabilities
 
@@ -358,14 +363,12 @@ class TestMySQL:
                 wire.ask(QUERY + b"SET resultset_metadata = NONE")
                 found = []
                 for sql in ("SELECT ?, name FROM place", "SELECT 1", "DO ?", "DO 1"):
-                    found.append(wire.prepare(sql))
-                    statement = found[-1][0][1][1:5]
-                    found.append(wire.ask(execute(statement, *([4] if "?" in sql else []))))
+                    (sequence, first), *others = wire.prepare(sql)
+                    statement = first[1:5]
+                    found.append([(sequence, b"id" + first[5:]), *others])
+                    found.append(_known(wire.ask(execute(statement, *([4] if "?" in sql else [])))))
                     wire.send(CLOSE + statement)
                 answers.append(found)
-        assert [[each[1] for each in part] for part in answers[1]] == [
-            [each[1] for each in part] for part in answers[0]
-        ]
         assert answers[1] == answers[0]
 
     @BOTH_EOF
@@ -402,7 +405,7 @@ class TestMySQL:
             for broken in (b"", b"\1", b"\1\2", b"\1\1\0\0", b"\xfc\xff\xff\1", b"\1\1\0\1\x08\0\1n1234"):
                 [(sequence, payload)] = wire.ask(QUERY + broken)
                 assert (sequence, payload[:3]) == (1, b"\xff\x2b\x07")
-            assert wire.ask(QUERY + b"\0\1SELECT 'after'")[-2 if eof is MODERN else -2][1] == b"\5after"
+            assert wire.ask(QUERY + b"\0\1SELECT 'after'")[-2][1] == b"\5after"
 
     def test_the_command_line_client(self, mysql_installation: MySQLInstallation, mysql_pair: Pair) -> None:
         mysql_pair.target.server.execute("INSTALL COMPONENT 'file://component_query_attributes'")
@@ -411,10 +414,10 @@ class TestMySQL:
                 [
                     *mysql_installation.client,
                     *("--host=127.0.0.1", f"--port={mysql_pair.daemon.port}", "--user=app", "--batch"),
-                    *("--skip-column-names", "--protocol=TCP", "--ssl-mode=DISABLED"),
+                    *("--skip-column-names", "--named-commands", "--commands", "--ssl-mode=DISABLED"),
                     f"--password={mysql_pair.daemon.users['app']}",
                 ],
-                input="query_attributes n v\nSELECT mysql_query_attribute_string('n'), CONNECTION_ID() >= 1<<30;\n",
+                input="query_attributes n v\nSELECT mysql_query_attribute_string('n'), CONNECTION_ID() > 9;",
                 capture_output=True,
                 text=True,
                 timeout=CLIENT_LIMIT,
@@ -425,4 +428,16 @@ class TestMySQL:
             mysql_pair.target.server.execute("UNINSTALL COMPONENT 'file://component_query_attributes'")
 
     def test_the_out_parameters_of_a_procedure(self, mysql_pair: Pair) -> None:
-        check_out_parameters(mysql_pair)
+        check_out_parameters(mysql_pair, MODERN)
+        # With EOF packets MySQL 9 does not say behind the row that an OK packet follows, but sends it.
+        with Wire(mysql_pair.daemon.port, mysql_pair.daemon.users["app"], BASE) as wire:
+            statement = wire.prepare("CALL doubles(?, ?, ?)")[0][1][1:5]
+            for _ in range(2):
+                ends = [
+                    struct.unpack("<H", payload[3:5])[0]
+                    for _, payload in wire.ask(execute(statement, 21, None, None))
+                    if payload[0] == EOF and len(payload) == 5
+                ]
+                marks = [(status & p.MORE, status & int(Status.PS_OUT_PARAMS)) for status in ends]
+                assert [bool(more) for more, _ in marks] == [True] * 4
+                assert [bool(out) for _, out in marks] == [False, False, True, True]

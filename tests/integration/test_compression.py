@@ -25,6 +25,7 @@ LONG = 20_000_000
 """Bytes of a value that needs two packets, and hundreds of compressed ones."""
 WORDS = b"".join(b"%d," % number for number in range(3_000_000))[:LONG]
 DIGEST = hashlib.sha256(WORDS).hexdigest()
+PIECE = 65_536
 FILE_LINES = 60_000
 HUNDRED = zlib.compress(b"x" * 100)
 
@@ -143,7 +144,6 @@ def test_a_client_that_counts_packets(
         assert cursor.execute(load) == FILE_LINES
         run(client, f"DELETE FROM loaded LIMIT {FILE_LINES}")
         assert one(client, "SELECT SHA2(%s, 256)", (WORDS,)) == DIGEST
-        # A statement of exactly 256 compressed packets: its answer begins with 0 where it is compressed.
         for size in (256 * 65536 - 4, 256 * 65536, 16_777_214 + 65536):
             filler = "x" * (size - len("SELECT LENGTH('')") - 1)
             assert one(client, f"SELECT LENGTH('{filler}')") == len(filler)
@@ -262,13 +262,14 @@ class HandMade:
         self._plain = b""
 
     def send(self, *statements: str) -> None:
-        """Each in a compressed packet of its own, all at once."""
+        """Each in compressed packets of its own, of up to PIECE bytes, all at once."""
         stream = b""
         for statement in statements:
             content = bytes((COMMAND.COM_QUERY,)) + statement.encode()
             numbers = itertools.count()
             packet = len(content).to_bytes(3, "little") + b"\0" + content
-            stream += Compressor(Algorithm.ZLIB).packets(packet, lambda numbers=numbers: next(numbers))  # type: ignore[misc]
+            for at in range(0, len(packet), PIECE):
+                stream += Compressor(Algorithm.ZLIB).packet(packet[at : at + PIECE], next(numbers))
         self.socket.sendall(stream)
 
     def packets(self, number: int) -> list[bytes]:
@@ -334,4 +335,6 @@ def test_garbage_is_answered_with_an_error_and_the_end(
     client.socket.sendall(stream)
     (error,) = client.packets(2)
     assert error[4] == 0xFF
+    # The error answers the packet, where that has a place in the order.
+    assert client.ids == [0 if stream[3] else 1]
     eventually(lambda: "broke the protocol" in daemon.log_text(), "the log line")

@@ -249,7 +249,7 @@ class Session:
     def _do_select(self, sql: str) -> list[bytes]:
         if "WHERE 1=0" in sql:
             return self.rows()[:0] or [p.number(1), p.column(b"1"), self._ended()]
-        what = sql.split(None, 1)[1].strip()
+        what = sql.split(None, 1)[1].removesuffix("LIMIT 1").strip()
         kept = _KEPT.fullmatch(what)
         if kept:
             before, self.insert_id = self.insert_id, int(kept[1])

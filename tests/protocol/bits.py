@@ -3,7 +3,10 @@
 LONG_PASSWORD = 1 << 0
 FOUND_ROWS = 1 << 1
 LONG_FLAG = 1 << 2
+NO_SCHEMA = 1 << 4
+ODBC = 1 << 6
 LOCAL_FILES = 1 << 7
+IGNORE_SPACE = 1 << 8
 PROTOCOL_41 = 1 << 9
 TRANSACTIONS = 1 << 13
 SECURE_CONNECTION = 1 << 15
@@ -31,6 +34,22 @@ BASE = (
     | MULTI_RESULTS
     | PS_MULTI_RESULTS
     | PLUGIN_AUTH
+)
+#: Bits that change what a server sends or what a statement means: client and database must agree on them.
+AGREED = (
+    FOUND_ROWS
+    | NO_SCHEMA
+    | ODBC
+    | LOCAL_FILES
+    | IGNORE_SPACE
+    | MULTI_RESULTS
+    | PS_MULTI_RESULTS
+    | OPTIONAL_METADATA
+    | QUERY_ATTRIBUTES
+    | PROGRESS
+    | EXTENDED_METADATA
+    | CACHE_METADATA
+    | UNIT_RESULTS
 )
 #: What a MySQL of today offers, without TLS and compression.
 MYSQL = 0x0FFFF7DF & ~(1 << 26)

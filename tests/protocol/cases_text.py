@@ -85,7 +85,7 @@ _ERRORS = [
     Case("ERR without SQL state", query(b"SELEC 1", Raw((b"\xff\x28\x04what?",)))),
     Case("ERR in a transaction", query(b"SELEC 1", error()), Effect.KEPT, before=(BEGIN,)),
     Case(
-        "ERR that ends a transaction is asked for",
+        "ERR that may have ended the transaction",
         query(b"SELECT 1", error(1213)),
         Effect.KEPT,
         before=(BEGIN,),
@@ -106,11 +106,15 @@ _ERRORS = [
 ]
 
 _ROWS = [
-    Case("result set: no columns' rows", query(b"SELECT 1 WHERE 1=0", Rows(1, []))),
+    Case("result set: no rows", query(b"SELECT 1 WHERE 1=0", Rows(1, []))),
     Case("result set: one row", query(b"SELECT 1", Rows(1, [_ONE]))),
     Case(
         "result set: many rows",
         query(b"SELECT a FROM t", Rows(2, [p.row([b"%d" % at, b"x"]) for at in range(40)])),
+    ),
+    Case(
+        "result set: 300 rows, so that sequence ids start over",
+        query(b"SELECT a FROM t", Rows(1, [_ONE] * 300)),
     ),
     Case("result set: 300 columns", query(b"SELECT * FROM w", Rows(300, [p.row([b"1"] * 300)]))),
     Case("result set: NULLs", query(b"SELECT NULL", Rows(3, [p.row([None, b"x", None]), p.row([None] * 3)]))),
@@ -185,7 +189,7 @@ _SEVERAL = [
         needs=bits.MULTI_STATEMENTS,
     ),
     Case(
-        "BEGIN; SELECT keeps the connection",
+        "BEGIN and SELECT in one text",
         query(
             b"BEGIN; SELECT 1",
             Ok(status=_MORE | bits.IN_TRANS),
@@ -202,6 +206,17 @@ _SEVERAL = [
             Rows(2, [], Ok(status=_MORE, closing=True)),
             Ok(4),
         ),
+    ),
+    Case(
+        "CALL that has rows for a client without MULTI_RESULTS: ERR",
+        query(b"CALL p()", error(1312)),
+        Effect.KEPT,
+        _UNTRACKED,
+        lacks=bits.MULTI_RESULTS,
+    ),
+    Case(
+        "CALL: 70 result sets, so that sequence ids start over",
+        query(b"CALL p()", *[Rows(1, [_ONE], Ok(status=_MORE, closing=True))] * 70, Ok()),
     ),
     Case("CALL: OK alone", query(b"CALL p()", Ok(2))),
     Case(

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import prose
 from .capability_table import CAPABILITIES, FIRST_OF_MARIADB
 from .driver_table import DRIVERS
+from .case import Answerer
 from .table import CASES, COMMANDS, profiles_of
 
 __all__ = ["PAGE", "differences", "page"]
@@ -111,13 +112,16 @@ def _drivers() -> str:
 
 
 def _responses_text(combinations: int) -> str:
-    return f"{len(CASES)} responses with {combinations:,} combinations of capabilities and compression.\n"
+    return f"{len(CASES)} responses with {combinations:,} combinations of capabilities and compression; those of commands"
+        " that are refused are not listed.\n"
 
 
 def _responses() -> str:
-    names = {command.code: command.name for command in COMMANDS}
-    by_command: dict[str, list[str]] = defaultdict(list)
+    names = {command.code: f"`{command.name}`" for command in COMMANDS}
+    found: dict[str, list[str]] = {name: [] for name in names.values()}
     for case in CASES:
-        by_command[names.get(case.code, "others")].append(case.name)
-    rows = ((f"`{name}`" if name != "others" else name, "; ".join(by_command[name])) for name in by_command)
-    return _table(("Command", "Responses"), rows)
+        if case.step.by is Answerer.REFUSED:
+            continue
+        prefix = "over 16 MiB: " if case.scaled else ""
+        found[names[case.code]].append(prefix + case.name)
+    return "\n\n".join(f"{name}: {'; '.join(cases)}." for name, cases in found.items() if cases) + "\n"

@@ -34,7 +34,7 @@ def whole(data: bytes) -> list[bytes]:
 
 
 class ScriptedServer(ServerPeer):
-    """A database that answers the step on stage as the table says, and the proxy's own commands by itself."""
+    """A database that answers the steps on stage by the table, and the proxy's own commands by itself."""
 
     def __init__(self, stage: "Stage", target: int) -> None:
         super().__init__(stage.database)
@@ -97,8 +97,9 @@ class ScriptedServer(ServerPeer):
                 self.line = Squeezing(self.line, self._squeezed)
 
     def _take_command(self, payload: bytes, packets: int) -> None:
-        step = self.stage.step
-        if step is not None and payload == step.encoded(self.agreed):
+        steps = self.stage.steps
+        if steps and payload == steps[0].encoded(self.agreed):
+            step = steps.pop(0)
             self.stage.reached.append(self)
             self._sequence = packets
             self._turns = turns(step.response, View(self.agreed, True, bits.AUTOCOMMIT))
@@ -167,7 +168,7 @@ class ScriptedClient(ClientPeer):
 
 
 class Stage(World):
-    """A World before databases with these capabilities; one step at a time is on stage."""
+    """A World before databases with these capabilities; ``steps`` say what they answer."""
 
     def __init__(self, target: int, algorithm: str) -> None:
         super().__init__(cap=8)
@@ -176,7 +177,10 @@ class Stage(World):
         if algorithm:
             compression = Compression(Algorithm(algorithm), 3)
             self.connector.target = attrs.evolve(self.connector.target, compression=compression)
-        self.step: Step | None = None
+        #: Clients that stay.
+        self.others: dict[Profile, Any] = {}
+        #: What will be asked; each is answered once.
+        self.steps: list[Step] = []
         self.cut: Cut = whole
         #: What the database sends behind the response, in the same chunk or after it.
         self.extra = b""

@@ -71,6 +71,7 @@ CASES: list[Case] = [
 
 QUERY = 0x03
 _WITHOUT_LONG_PASSWORD = bits.BASE & ~bits.LONG_PASSWORD
+_MEANING = bits.FOUND_ROWS | bits.NO_SCHEMA | bits.ODBC | bits.IGNORE_SPACE
 _MYSQL_ALL = bits.MULTI_STATEMENTS | bits.LOCAL_FILES | bits.OPTIONAL_METADATA | bits.QUERY_ATTRIBUTES
 _MARIADB_ALL = (
     bits.MULTI_STATEMENTS
@@ -83,9 +84,11 @@ _MARIADB_ALL = (
 )
 #: Walked with every case that can happen with them.
 _PLAIN = "a client of today"
-_MYSQL_NAME, _MARIADB_NAME = "a MySQL client with everything", "a MariaDB client with everything"
+_ALL = "with everything"
+_MYSQL_NAME, _MARIADB_NAME = f"a MySQL client {_ALL}", f"a MariaDB client {_ALL}"
 _FAMILIES = {
     _PLAIN: (bits.BASE, bits.MYSQL),
+    "a client that wants statements read in its own way": (bits.BASE | _MEANING, bits.MYSQL),
     _MYSQL_NAME: (bits.BASE | _MYSQL_ALL, bits.MYSQL),
     _MARIADB_NAME: (_WITHOUT_LONG_PASSWORD | _MARIADB_ALL, bits.MARIADB),
 }
@@ -109,11 +112,18 @@ _SQUEEZED = [("zlib", ""), ("zstd", ""), ("", "zlib"), ("", "zstd"), ("zlib", "z
 def profiles_of(case: Case) -> list[Profile]:
     """Every combination of capabilities with which the case is walked."""
     families = dict(_FAMILIES)
+    if case.lacks:
+        families["without what it lacks"] = (bits.BASE & ~case.lacks, bits.MYSQL)
     if case.needs:
         base, target = _base(case.needs)
         families["with what it needs"] = (base | case.needs, target)
     found = [
-        Profile(_name(name, eof, track), client | eof | track, target, briefly=name != _PLAIN and not track)
+        Profile(
+            _name(name, eof, track),
+            client | eof | track,
+            target,
+            briefly=name != _PLAIN and not (track and _ALL in name),
+        )
         for name, (client, target) in families.items()
         for eof, track in product(*_ON_OR_OFF)
     ]

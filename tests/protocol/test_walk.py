@@ -10,6 +10,7 @@ from tests.peers import packets as p
 from tests.peers.cutting import pieces
 
 from .case import Case
+from .responses import files
 from .stage import Stages, stages
 from .table import CASES, profiles_of
 from .walk import Delivery, walk
@@ -36,11 +37,17 @@ DELIVERIES = [
     Delivery("whole"),
     Delivery("byte by byte", _bytes),
     Delivery("cut anywhere", _anywhere),
+    Delivery("with the next command at once", pipelined=True),
     Delivery("with a packet behind it", extra=_STRAY),
     Delivery("with a packet in the same chunk", extra=_STRAY, together=True),
     Delivery("cut anywhere, with a packet and a byte", _anywhere, extra=_STRAY + b"\0", together=True),
 ]
-BRIEFLY = [DELIVERIES[0], DELIVERIES[2], DELIVERIES[4]]
+BRIEFLY = [DELIVERIES[2], DELIVERIES[5]]
+
+
+def _may_be_pipelined(case: Case) -> bool:
+    """Whether the next command may be sent before this one is answered: no file or password is asked for."""
+    return not (case.closes or case.password or files(case.step.response))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,8 @@ def limits(monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
 def test_the_client_gets_what_the_database_said(case: Case, worlds: Stages, limits: None) -> None:
     for profile in profiles_of(case):
         for delivery in BRIEFLY if profile.briefly else DELIVERIES:
+            if delivery.pipelined and not _may_be_pipelined(case):
+                continue
             try:
                 walk(worlds.stage(profile), case, profile, delivery)
             except BaseException as problem:

@@ -14,7 +14,7 @@ from .stage import Cut, Stage, whole
 __all__ = ["Delivery", "walk"]
 
 #: Longer than a connection is kept for SHOW WARNINGS.
-_HOLD = 0.5
+_HOLD = 0.3
 
 _INNOCENT = query(b"SELECT 'innocent'", Rows(1, [p.row([b"innocent"])]))
 
@@ -27,6 +27,8 @@ class Delivery:
     cut: Cut = whole
     extra: bytes = b""
     together: bool = False
+    #: The client sends its next command at once.
+    pipelined: bool = False
 
 
 class _Visit:
@@ -44,20 +46,26 @@ class _Visit:
             self.peer.send(piece)
         self.stage.settle()
 
-    def perform(self, step: Step, password: bytes | None = None) -> bytes:
+    def perform(self, step: Step, password: bytes | None = None, following: Step | None = None) -> bytes:
         """Send a command, and a file where one is asked for; returns what the client must get."""
-        # The proxy's own commands may be the same.
-        self.stage.step = step if step.by is Answerer.DATABASE else None
+        # The proxy's own commands may be the same as those it answers by itself.
+        by_database = [each for each in (step, following) if each and each.by is Answerer.DATABASE]
+        self.stage.steps = by_database
         self.stage.reached = []
         self.got = b""
         payload = step.encoded(self.view.capabilities)
         self.peer.begin_command()
-        self.send([payload], 0)
+        if following is None:
+            self.send([payload], 0)
+        else:
+            next_payload = following.encoded(self.view.capabilities)
+            self.peer.send(p.packet(payload) + p.packet(next_payload))
+            self.stage.settle()
         self._take()
         first = len(payload) // p.LIMIT + 1
         if password is not None:
             first = self._answer_challenge(password)
-        return self._converse(step, first)
+        return self._converse(step, first) + (self._converse(following, 1) if following else b"")
 
     def _take(self) -> bytes:
         taken = self.peer.take()
@@ -86,7 +94,6 @@ class _Visit:
                 self.send([*content, b""], sequence & 0xFF)
                 sequence += len(content) + 1
                 self._take()
-        self.stage.step = None
         return expected
 
 
@@ -97,13 +104,16 @@ def walk(stage: Stage, case: Case, profile: Profile, delivery: Delivery) -> None
         expected = visit.perform(step)
         _same(visit.got, expected, "a step before")
     stage.cut, stage.extra, stage.together = delivery.cut, delivery.extra, delivery.together
-    expected = visit.perform(case.step, case.password)
+    following = _INNOCENT if delivery.pipelined else None
+    expected = visit.perform(case.step, case.password, following)
     stage.cut, stage.extra = whole, b""
-    if delivery.extra and stage.reached:
+    if delivery.pipelined:
+        _same(visit.got, expected, "the answer to two commands")
+    elif delivery.extra and stage.reached:
         _check_cut(visit, stage, profile, expected)
     else:
         _same(visit.got, expected, "the answer")
-        _check_effect(visit, stage, case)
+        _check_effect(visit, stage, case, profile)
     for _ in range(1 + bool(delivery.extra)):
         _serve_another(stage, profile)
     visit.peer.line.hang_up()
@@ -114,7 +124,7 @@ def _same(got: bytes, expected: bytes, what: str) -> None:
     assert got == expected, f"{what} is {got[:2000]!r}, not {expected[:2000]!r}"
 
 
-def _check_effect(visit: _Visit, stage: Stage, case: Case) -> None:
+def _check_effect(visit: _Visit, stage: Stage, case: Case, profile: Profile) -> None:
     by_database = case.step.by is Answerer.DATABASE
     assert len(stage.reached) == by_database, f"came to {len(stage.reached)} databases"
     assert visit.peer.closed == case.closes
@@ -128,6 +138,10 @@ def _check_effect(visit: _Visit, stage: Stage, case: Case) -> None:
     is_kept = commands.tenancy.connection is not None
     assert is_kept == (case.effect is Effect.KEPT), f"kept: {is_kept}"
     for server in stage.reached:
+        different = (server.agreed ^ profile.agreed) & bits.AGREED
+        assert not different, f"the database was asked for other capabilities: {different:#x}"
+        assert server.agreed & bits.DEPRECATE_EOF, "EOF packets cannot tell what trackers do"
+        assert server.agreed & bits.SESSION_TRACK, "nobody tells what statements change"
         assert server.line.connected == (case.effect is not Effect.GONE)
 
 
@@ -148,9 +162,9 @@ def _check_cut(visit: _Visit, stage: Stage, profile: Profile, expected: bytes) -
 
 
 def _serve_another(stage: Stage, profile: Profile) -> None:
-    """The next client gets the answer to its own question."""
-    other = _Visit(stage, profile)
+    """The next client, which stays, gets the answer to its own question."""
+    other = stage.others.get(profile)
+    if other is None or other.peer.closed:
+        other = stage.others[profile] = _Visit(stage, profile)
     expected = other.perform(_INNOCENT)
     _same(other.got, expected, "the next client's answer")
-    other.peer.line.hang_up()
-    stage.settle()

@@ -1,7 +1,7 @@
 """`python -m tests.suites [NAME ...]`: run others' test suites both ways and print what differs.
 
 Exit status: 0 when each test that passes directly passes through the proxy or has its reason in known.toml,
-1 when one does not, or a name is unknown.
+1 when one does not, or a name is unknown, 2 when all do but a suite could not be run.
 """
 
 import argparse
@@ -25,17 +25,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     known = load_known()
     compared: list[Comparison] = []
+    missing: list[str] = []
     for name in options.names or [suite.name for suite in SUITES]:
         print(f"{name} ...", flush=True)
         try:
             comparison = compare(suite_named(name), CACHE, known.get(name, {}), tuple(options.only))
         except (Unavailable, DatabaseError) as error:
-            print(f"{name}: cannot be run here: {error}", flush=True)
+            print(f"  cannot be run here: {error}", flush=True)
+            missing.append(name)
             continue
         compared.append(comparison)
         print(details(comparison, verbose=options.verbose), end="", flush=True)
     print(summary(compared), flush=True)
-    return 0 if all(each.is_good for each in compared) else 1
+    if missing:
+        print(f"could not be run: {', '.join(missing)}", flush=True)
+    if not all(each.is_good for each in compared):
+        return 1
+    return 2 if missing else 0
 
 
 def _parser() -> argparse.ArgumentParser:

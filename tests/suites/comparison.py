@@ -1,4 +1,4 @@
-"""Running a suite both ways and telling the differences from tests that come and go by themselves."""
+"""Running a suite both ways and telling the differences from tests that come and go directly as well."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,24 +7,26 @@ from pathlib import Path
 import attrs
 
 from .known import reason_for, unused
-from .outcomes import Outcome, Results, Suite, Test
+from .outcomes import Outcome, Results, Suite, Test, Unavailable, count
 from .servers import Way, serve
 
 __all__ = ["Comparison", "Difference", "compare", "judge"]
 
-RERUNS = 2
-"""How often a test that differs is run again, each way."""
+RERUNS = 5
+"""How often a test that differs without a known reason is run again, each way."""
+LEAST_PASSING = 0.5
+"""The part of its tests that have to pass directly, or the suite does not fit this machine."""
 
 
 @attrs.frozen
 class Difference:
-    """A test that passes directly and does not pass through the proxy."""
+    """A test that passes directly each time and does not pass through the proxy, be it only sometimes."""
 
     name: str
     through_proxy: Test
     #: From known.toml; None for one that is not in it.
     reason: str | None
-    #: How many of the RERUNS through the proxy passed.
+    #: How many of the RERUNS through the proxy passed; 0 where a reason made them needless.
     passed_again: int = 0
 
 
@@ -36,7 +38,7 @@ class Comparison:
     direct: Results
     through_proxy: Results
     differences: list[Difference]
-    #: Tests that only seemed to differ, see `judge`.
+    #: Tests that come and go directly as well, see `judge`.
     unsteady: list[str]
     #: Entries of known.toml that no difference needs.
     not_needed: list[str]
@@ -78,11 +80,17 @@ class _Runs:
 
 
 def compare(suite: Suite, cache: Path, reasons: Mapping[str, str], only: tuple[str, ...] = ()) -> Comparison:
-    """Run the suite both ways, and the tests that differ RERUNS times more. Raises Unavailable."""
+    """Run the suite both ways, and what differs without a known reason RERUNS times more.
+
+    Raises Unavailable, also when so few tests pass directly that the comparison says nothing.
+    """
     suite.fetch(cache)
     runs = _Runs(suite, cache)
-    direct, proxied = runs.run(Way.DIRECT, only), runs.run(Way.PROXY, only)
-    names = tuple(_differing(direct, proxied))
+    direct = runs.run(Way.DIRECT, only)
+    if not only and count(direct, Outcome.PASSED) < len(direct) * LEAST_PASSING:
+        raise Unavailable(f"only {count(direct, Outcome.PASSED)} of {len(direct)} tests pass directly")
+    proxied = runs.run(Way.PROXY, only)
+    names = tuple(each for each in _differing(direct, proxied) if reason_for(each, reasons) is None)
     again: dict[Way, list[Results]] = {way: [] for way in Way}
     if names:
         for way in Way:
@@ -107,18 +115,18 @@ def judge(
     proxied_again: Sequence[Results],
     reasons: Mapping[str, str],
 ) -> tuple[list[Difference], list[str]]:
-    """Return the differences, and the tests that only seemed to differ.
+    """Return the differences, and the tests that come and go directly as well.
 
-    Such a test fails directly as well when it is run again, or passes through the proxy each further time.
+    One that fails through the proxy now and then but never directly is a difference: it may be a race there.
     """
     differences, unsteady = [], []
     for name in _differing(direct, proxied):
-        passed_again = sum(_passed(each, name) for each in proxied_again)
-        if passed_again == len(proxied_again) or not all(_passed(each, name) for each in direct_again):
+        reason = reason_for(name, reasons)
+        if reason is None and not all(_passed(each, name) for each in direct_again):
             unsteady.append(name)
             continue
-        test = proxied.get(name, MISSING)
-        differences.append(Difference(name, test, reason_for(name, reasons), passed_again))
+        passed_again = sum(_passed(each, name) for each in proxied_again)
+        differences.append(Difference(name, proxied.get(name, MISSING), reason, passed_again))
     return differences, unsteady
 
 

@@ -19,7 +19,7 @@ def details(comparison: Comparison, *, verbose: bool) -> str:
         lines.append(_line(each))
         if verbose:
             lines += [f"    | {line}" for line in each.through_proxy.text.splitlines()[-TEXT_LINES:]]
-    lines += [f"  comes and goes: {name}" for name in comparison.unsteady]
+    lines += [f"  comes and goes directly as well: {name}" for name in comparison.unsteady]
     lines += [f"  known.toml names a test that does not differ: {name}" for name in comparison.not_needed]
     if comparison.fault:
         lines += ["  the proxy:", *(f"    | {line}" for line in comparison.fault.splitlines())]

@@ -28,6 +28,7 @@ from .connection import BackendConnection
 from .errors import ConnectFailed, TargetError
 
 __all__ = [
+    "ASK_INSERT_ID",
     "SERVER_IDENTITY",
     "Answer",
     "ask",
@@ -49,6 +50,8 @@ _TRACKERS = (
 )
 SERVER_IDENTITY = "@@hostname, @@server_id"
 _STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}"
+#: Its LIMIT stands above a session's sql_select_limit.
+ASK_INSERT_ID = "SELECT LAST_INSERT_ID() LIMIT 1"
 _NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
 _NAMES_VALUES = (
     ("character_set_client", "utf8mb4"),
@@ -110,6 +113,8 @@ def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], by
                 yield connection.next_payload()
             while True:
                 first = yield connection.next_payload()
+                if is_progress(first):
+                    continue
                 if first[:1] in (bytes((EOF,)), bytes((ERR,))):
                     break
                 rows.append(_text_row(first))
@@ -181,7 +186,7 @@ def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer],
     if value is None:
         return
     resets, answers = value.resets, value.insert_id_answers
-    answer = yield query(connection, "SELECT LAST_INSERT_ID()")
+    answer = yield query(connection, ASK_INSERT_ID)
     asked = insert_id_in(answer)
     if value.insert_id_at is connection:
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
@@ -191,9 +196,12 @@ def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer],
 
 
 def insert_id_in(answer: Answer) -> int | None:
-    """The insert id, or None where a session's settings (sql_select_limit, a character set) hide it."""
+    """The insert id, or None where it is not there to be read.
+
+    In some character sets of a session's results each digit comes with bytes of zero.
+    """
     try:
-        return int(answer.rows[0][0] or 0)
+        return int((answer.rows[0][0] or "0").replace("\0", ""))
     except (IndexError, ValueError):
         return None
 

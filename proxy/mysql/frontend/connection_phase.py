@@ -4,7 +4,7 @@ The greeting names the plugin most users have; a user whose entry asks for anoth
 unknown user takes the way of a wrong password.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -43,6 +43,10 @@ _PLUGINS: Final = {"MYSQL_NATIVE_PASSWORD": _NATIVE, "MYSQL_CACHING_SHA2_PASSWOR
 
 #: Character sets a client cannot speak (MySQL manual, "Impermissible Client Character Sets").
 _NOT_FOR_CLIENTS = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
+
+
+#: Bytes, and characters, of a client's program_name that are passed on to the database.
+MAX_PROGRAM_NAME = 128
 
 
 class ClientGone(Exception):
@@ -102,7 +106,6 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
     if context.options.require_tls and not client.secure:
         raise tls_required()
     compression = _compression(context, response)
-    program = response.attributes.get(b"program_name", b"")
     request = _Request(
         response.username,
         response.auth_response,
@@ -110,7 +113,7 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
         response.database,
         response.collation,
         response.capabilities,
-        program.decode("utf-8", "replace"),
+        _program(response.attributes),
     )
     nonce = greeting.nonce if response.auth_plugin in (None, default_plugin) else None
     admitted: LoggedIn = yield _admit(client, context, request, nonce)
@@ -126,6 +129,12 @@ def _compression(context: EndpointContext, response: HandshakeResponse41) -> Com
         raise compression_refused(str(refusal)) from None
 
 
+def _program(attributes: Mapping[bytes, bytes]) -> str:
+    """The name that the database is told; its length is the client's choice, and is held for each client."""
+    name = attributes.get(b"program_name", b"")[:MAX_PROGRAM_NAME]
+    return name.decode("utf-8", "replace")[:MAX_PROGRAM_NAME]
+
+
 @inlineCallbacks
 def change_user(
     client: "ClientConnection", context: EndpointContext, payload: bytes, capabilities: Capability
@@ -135,7 +144,7 @@ def change_user(
     Servers give the same one again, and libmariadb counts on it: it answers the former one.
     """
     change = ChangeUser.decode(payload, capabilities)
-    program = change.attributes.get(b"program_name", b"").decode("utf-8", "replace")
+    program = _program(change.attributes)
     request = _Request(
         change.username, b"", None, change.database, change.collation or 0, capabilities, program
     )

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import Answer, become, insert_id_in, query, reset
+from ..backend.own_commands import ASK_INSERT_ID, Answer, become, insert_id_in, query, reset
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
@@ -16,7 +16,7 @@ __all__ = ["give_insert_id", "is_ready", "prepare", "settle"]
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
 #: Tells the last insert id and makes it 0; because it has a table, it clears warnings on MariaDB too.
-_TAKE_OVER = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0) FROM (SELECT 1) AS taken_over"
+_TAKE_OVER = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0) FROM (SELECT 1) AS taken_over LIMIT 1"
 
 
 def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnostics) -> bool:
@@ -68,8 +68,10 @@ def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Ans
     resets, answers = (owner.resets, owner.insert_id_answers) if owner is not None else (0, 0)
     answer = yield query(connection, _TAKE_OVER)
     asked = insert_id_in(answer)
-    if asked is None:
-        raise ValueError("no answer to the question for the last insert id")
+    if asked is None and owner is not None:
+        # Hidden by the session's own settings: what its OK packet said is the best there is.
+        asked = owner.reported_insert_id
+    asked = asked or 0
     if owner is not None and owner.resets == resets and owner.insert_id_at is connection:
         owner.know_insert_id(asked)
     elif owner is not None:
@@ -83,7 +85,7 @@ def give_insert_id(connection: BackendConnection, value: SessionValue) -> Genera
     """Make LAST_INSERT_ID() the session's own."""
     keeper = value.insert_id_at
     if keeper is connection:
-        answer: Answer = yield query(connection, "SELECT LAST_INSERT_ID()")
+        answer: Answer = yield query(connection, ASK_INSERT_ID)
         asked = insert_id_in(answer)
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
     elif isinstance(keeper, BackendConnection):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from .compression import MAX_PIECE, Compressor, stored_header
 from .framing import HEADER, MAX_PAYLOAD
+from .scanner import header_at
 
 __all__ = ["AlignedCompressor"]
 
@@ -57,11 +58,11 @@ class AlignedCompressor:
         start = position = 0
         size = len(data)
         while size - position >= HEADER:
-            end = position + HEADER + (int.from_bytes(data[position : position + 3], "little") & MAX_PAYLOAD)
+            end = position + HEADER + (header_at(data, position)[0] & MAX_PAYLOAD)
             if end - start > MAX_PIECE and position > start:
                 out.append(pack(data[start:position], sequence()))
                 start = position
-            if end - position > MAX_PIECE:
+            if end - start > MAX_PIECE:
                 self._send_long(data[position:end], end - position, sequence, out)
                 start = end
             elif end > size:

@@ -6,11 +6,12 @@ none, and MariaDB drops what it would have said). Packet headers are walked; onl
 end a result are looked into::
 
     HEAD -> OK | ERR                         the end, or HEAD again when more results exist
-         -> progress report (MariaDB)        HEAD
          -> LOCAL INFILE                     the client's turn; afterwards HEAD
          -> column count -> COLUMNS -> ROWS -> OK(0xFE) | ERR
     PREPARE -> ERR | OK -> COLUMNS (parameters) -> COLUMNS (result) -> the end
     FIELDS, ROWS -> OK(0xFE) | EOF | ERR        STRING -> one packet
+
+MariaDB's progress reports may stand between any two packets.
 
 The outgoing bytes are the incoming ones but for a session-state block, which is cut down to what a server
 with default trackers would have sent this client; the eof_scanner module serves clients that want EOF
@@ -244,7 +245,7 @@ class ResponseScanner:
         state = self._state
         if state is State.COLUMNS:
             # A group's last definition may be the end of the response, or have an EOF put behind it.
-            whole = self._columns == 1
+            whole = self._columns == 1 or data[position + HEADER] == ERR
         elif state is State.HEAD or state is State.PREPARE or state is State.STRING:
             whole = True
         else:
@@ -271,6 +272,9 @@ class ResponseScanner:
             self._continued = length == MAX_PAYLOAD
             return None
         state = self._state
+        if length and data[position + HEADER] == ERR and is_progress(data[position + HEADER : end]):
+            # It may come anywhere in a response, and changes nothing.
+            return None
         if state is State.COLUMNS:
             self._continued = length == MAX_PAYLOAD
             if not self._continued:
@@ -293,8 +297,6 @@ class ResponseScanner:
 
     def _head(self, data: bytes, position: int, end: int, first: int) -> bytes | None:
         if first == ERR:
-            if is_progress(data[position + HEADER : end]):
-                return None
             return self._close(data, position, end, first)
         if self._state is State.PREPARE:
             self._prepared(data[position + HEADER : end])

@@ -1,7 +1,6 @@
 """What a program is asked to do, and its reports over a direct connection and through the proxy."""
 
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tests.drivers.other.programs import Mode, Program
 from tests.drivers.other.tables import CLEAR, run_all
 from tests.drivers.servers import SECOND_ACCOUNT, USERS, DriverServer, Pair, Place
 
-__all__ = ["EMOJI", "INFILE_LINES", "MODES", "MULTI", "BIG_BYTES", "Runs"]
+__all__ = ["DULL", "DULL_STATEMENTS", "EMOJI", "INFILE_LINES", "MODES", "MULTI", "BIG_BYTES", "Runs"]
 
 EMOJI = "grüße 😀 漢字"
 INFILE_LINES = ("line 1", "line 2 😀", "line 3")
@@ -22,6 +21,9 @@ MULTI = (
 )
 ATTRIBUTES = "SELECT mysql_query_attribute_string('color'), mysql_query_attribute_string('size')"
 BIG_BYTES = 20_000_000
+DULL = "x" * 50_000
+DULL_STATEMENTS = 20
+"""Statements and results that shrink when they are compressed; the proxy sends longer rows as they are."""
 
 
 MODES = {
@@ -45,8 +47,6 @@ class Runs:
     server: DriverServer
     pair: Pair
     folder: Path
-    traffic: dict[tuple[str, str], Traffic] = attrs.Factory(dict)
-    """What went over the wire with compression, by program and place."""
     _reports: dict[tuple[str, str, str], dict[str, Any]] = attrs.Factory(dict)
 
     def directly(self, program: Program, mode: Mode, scenario: str) -> Any:
@@ -61,20 +61,19 @@ class Runs:
         if key not in self._reports:
             run_all(self.server.connect, CLEAR)
             try:
-                self._reports[key] = self._run(program, mode, place)
+                self._reports[key] = program.run(self._task(mode, place, program.scenarios_in(mode)))
             except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
                 # Not run anew for each scenario.
-                self._reports[key] = {
-                    each: {"no report": str(error)} for each in program.scenarios_in(mode)
-                }
+                self._reports[key] = {each: {"no report": str(error)} for each in program.scenarios_in(mode)}
         return self._reports[key]
 
-    def _run(self, program: Program, mode: Mode, place: Place) -> dict[str, Any]:
-        with ExitStack() as stack:
-            if mode.compress:
-                forwarder = stack.enter_context(CountingForwarder(place))
-                place, self.traffic[program.name, place.name] = forwarder.place, forwarder.traffic
-            return program.run(self._task(mode, place, program.scenarios_in(mode)))
+    def compressible(self, program: Program) -> tuple[list[Any], Traffic]:
+        """The results of long and dull statements through the proxy, and the bytes on the wire."""
+        with CountingForwarder(self.pair.proxy) as forwarder:
+            task = self._task(MODES["compressed"], forwarder.place, ["multi"])
+            statements = [*(f"SELECT '{DULL}'" for _ in range(DULL_STATEMENTS)), "SELECT nothing"]
+            report = program.run(task | {"multi": "; ".join(statements)})
+            return report["multi"], forwarder.traffic()
 
     def _task(self, mode: Mode, place: Place, scenarios: list[str]) -> dict[str, Any]:
         rows = self.folder / "rows.txt"

@@ -70,7 +70,16 @@ class MySQLClientLink(Link):
 class MySQLClient(Driver):
     name, module = "mysqlclient", "MySQLdb"
     features = frozenset(
-        {"infile", "out_parameters", "change_user", "statistics", "compress", "single", "late_errors"}
+        {
+            "infile",
+            "out_parameters",
+            "change_user",
+            "statistics",
+            "compress",
+            "compressed_change_user",
+            "single",
+            "late_errors",
+        }
     )
 
     def connect(self, place: Place, wish: Wish) -> Link:
@@ -235,6 +244,7 @@ class CConnector(Connector):
     """Oracle's connector on Oracle's library. It runs in a process of its own (`child.py`)."""
 
     name, module = "connector-c", "mysql.connector"
+    features = Connector.features | {"compressed_change_user"}
     is_pure = False
     unreadable_in_binary = frozenset()
     odd_in_binary = frozenset({"BIGINT_u"})
@@ -325,6 +335,7 @@ class MariaDB(Driver):
             "prepared",
             "cursor",
             "compress",
+            "compressed_change_user",
             "bulk",
             "two_phase",
         }

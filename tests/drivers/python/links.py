@@ -206,8 +206,9 @@ class Driver:
     """A driver: how to connect with it, and what it has.
 
     `features` holds the names of the optional parts: `prepared`, `cursor`, `out_parameters`, `change_user`,
-    `reset`, `infile`, `compress`, `statistics`, `bulk`, `two_phase`, `attributes`; `single`, where several
-    statements at once can be forbidden; `late_errors`, where an error behind a result is told as such.
+    `reset`, `infile`, `compress`, `statistics`, `bulk`, `two_phase`, `attributes`;
+    `compressed_change_user`, where both go together; `single`, where several statements at once can be
+    forbidden; `late_errors`, where an error behind a result is told as such.
     """
 
     name: str

@@ -36,6 +36,8 @@ class Scenario:
     """Where it is played: `plain`, `tls` or both."""
     feels_tls: bool
     """Whether what it returns may be another with TLS, also directly."""
+    is_counted: bool
+    """Whether the bytes on the wire are to be few, because they are compressed."""
     is_complete: bool
     """Whether it asserts all there is to see, so that there is nothing to compare with."""
 
@@ -44,7 +46,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    *needs: str, only: str = "", feels_tls: bool = False, is_complete: bool = False
+    *needs: str, only: str = "", feels_tls: bool = False, is_counted: bool = False, is_complete: bool = False
 ) -> Callable[[Play], Play]:
     """Enter a function among the scenarios, under its own name; `only` one of the SPEECHES, if any."""
     speeches = (only,) if only else SPEECHES
@@ -52,7 +54,9 @@ def scenario(
     def enter(function: Play) -> Play:
         assert function.__name__ not in SCENARIOS
         name = function.__name__
-        SCENARIOS[name] = Scenario(name, frozenset(needs), function, speeches, feels_tls, is_complete)
+        SCENARIOS[name] = Scenario(
+            name, frozenset(needs), function, speeches, feels_tls, is_counted, is_complete
+        )
         return function
 
     return enter

@@ -48,11 +48,11 @@ class Plays:
 
     def at(self, place: Place, driver: Driver, scenario: Scenario, tls: bool) -> object:
         """What the scenario returned."""
-        if "compress" not in scenario.needs:
+        if not scenario.is_counted:
             return self._played(place, driver, scenario, tls)
         with CountingForwarder(place) as forwarder:
             result = self._played(forwarder.place, driver, scenario, tls)
-            _check_compression(forwarder.traffic)
+            _check_compression(forwarder.traffic())
             return result
 
     def directly(self, driver: Driver, scenario: Scenario, tls: bool) -> object:

@@ -1,10 +1,12 @@
 """Compressed packets: the same bytes out however the stream is cut, or MalformedPacket; in small pieces."""
 
+import itertools
 import zlib
 from typing import Any
 
 from backports import zstd
 
+from proxy.mysql.wire.aligned_compression import AlignedCompressor
 from proxy.mysql.wire.compressed_sequences import MAX_PIPELINED, CommandSequences, ReplySequences
 from proxy.mysql.wire.compression import MAX_PIECE, Algorithm, Compressor, Decompressor
 from proxy.mysql.wire.datatypes import MalformedPacket
@@ -57,6 +59,17 @@ def _packet(choices: Choices, algorithm: Algorithm) -> bytes:
     return len(packed).to_bytes(3, "little") + bytes((choices.byte(),)) + announced + packed
 
 
+def _aligned(data: bytes, algorithm: Algorithm, seed: int) -> None:
+    """Any bytes are packets of some length; what waits is the beginning of one that is not whole."""
+    aligned, sent, ids = AlignedCompressor(Compressor(algorithm)), b"", itertools.count()
+    for piece in cut(data, seed):
+        sent += aligned.packets(piece, lambda: next(ids) & 0xFF)
+    out, _, inside = _read([sent], algorithm) if sent else (b"", [], False)
+    assert out + b"".join(aligned._held) == data
+    assert sum(map(len, aligned._held)) <= MAX_PIECE
+    assert inside == (aligned._rest > 0)
+
+
 def _sequences(choices: Choices) -> None:
     replies, commands = ReplySequences(), CommandSequences()
     while choices.left:
@@ -91,4 +104,5 @@ def fuzz(data: bytes) -> None:
     again = Compressor(algorithm).packets(data, iter(range(256)).__next__)
     found = _read(cut(again, seed), algorithm)
     assert found == (data, list(range(len(found[1]))), False)
+    _aligned(data, algorithm, seed)
     _sequences(Choices(data))

@@ -1,6 +1,6 @@
 """KILLs one at a time, over connections that a test opens when it likes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +23,9 @@ def rows(*values: str) -> list[bytes]:
     return [p.number(len(values)), *columns, p.row([v.encode() for v in values]), p.ok(header=0xFE)]
 
 
+NO_ROWS = [p.number(1), p.column(), p.ok(header=0xFE)]
+
+
 class Target:
     """Says at once which server it is; notes the KILLs and answers them when it is told to."""
 
@@ -32,11 +35,14 @@ class Target:
         self.closed = False
         self.identity: tuple[str, ...] = IDENTITY
         self.uptime = "86400"
+        self.has_procedure = False
 
     def received(self, data: bytes) -> None:
         for _, payload in p.split(data):
             statement = payload[1:].decode()
-            if statement.startswith("SELECT"):
+            if "ROUTINES" in statement:
+                self.line.send(p.packets(rows("1") if self.has_procedure else NO_ROWS))
+            elif statement.startswith("SELECT"):
                 self.line.send(p.packets(rows(*self.identity)))
             elif statement.startswith("SHOW"):
                 self.line.send(p.packets(rows("Uptime", self.uptime)))
@@ -66,6 +72,7 @@ class Scene:
         self.limits = 0
         self.ended: list[str] = []
         self.problems: dict[str, BaseException] = {}
+        self.results: dict[str, object] = {}
         self.killer = Killer(self._open, self._limited, self.clock)
 
     def _open(self, username: str) -> Deferred[BackendConnection]:
@@ -84,8 +91,20 @@ class Scene:
         self.killer.kill(victim, username).addBoth(self._note, name)
         return victim
 
+    def kill_statement(
+        self, name: str, wanted: Callable[[], bool] = lambda: True, username: str = "app"
+    ) -> BackendConnection:
+        """Ask for the end of the statement that thread 7 runs."""
+        victim = BackendConnection("key", 1, self.clock)
+        victim.thread_id = 7
+        victim.server_identity = IDENTITY
+        Line(victim, Target(), is_client=True)
+        self.killer.kill_statement(victim, username, wanted).addBoth(self._note, name)
+        return victim
+
     def _note(self, result: object, name: str) -> None:
         self.ended.append(name)
+        self.results[name] = result
         if isinstance(result, Failure):
             assert result.value is not None
             self.problems[name] = result.value
@@ -330,3 +349,86 @@ def test_a_server_that_started_after_the_connection_is_left_alone(scene: Scene) 
     scene.clock.advance(100)
     assert scene.let_in(uptime="98").statements == []
     assert scene.ended == ["one"]
+
+
+class TestStatement:
+    """KILL QUERY: while it is not answered, nothing else may run on the victim's connection."""
+
+    def test_is_ended(self, scene: Scene) -> None:
+        victim = scene.kill_statement("one", username="eve")
+        assert (scene.login.username, victim.is_being_killed) == ("eve", False)
+        target = scene.let_in()
+        assert (target.statements, victim.is_being_killed) == (["KILL QUERY 7"], True)
+        waited: list[str] = []
+        victim.when_not_killed(lambda: waited.append("gone on"))
+        scene.answer()
+        assert (scene.results, victim.is_being_killed, waited) == ({"one": True}, False, ["gone on"])
+        assert victim.lost is None
+
+    def test_that_ended_before_its_turn(self, scene: Scene) -> None:
+        scene.kill("first", 1)
+        still = [True]
+        victim = scene.kill_statement("one", lambda: still[0])
+        target = scene.let_in()
+        still[0] = False
+        scene.answer()
+        assert target.statements == ["KILL CONNECTION 1"]
+        assert (scene.results["one"], victim.is_being_killed) == (False, False)
+
+    def test_that_ended_while_the_connection_was_opened(self, scene: Scene) -> None:
+        still = [True]
+        scene.kill_statement("one", lambda: still[0])
+        still[0] = False
+        assert scene.let_in().statements == []
+        assert scene.results == {"one": False}
+
+    def test_of_a_thread_that_is_gone(self, scene: Scene) -> None:
+        scene.kill_statement("one")
+        scene.let_in()
+        scene.answer(p.err(1094, b"Unknown thread id: 7", b"HY000"))
+        assert scene.results == {"one": False}
+
+    @pytest.mark.parametrize("errno", [1095, 1227])
+    @pytest.mark.parametrize("works", [True, False])
+    def test_as_rds_does_where_it_is_refused(self, scene: Scene, errno: int, works: bool) -> None:
+        victim = scene.kill_statement("one")
+        target = scene.let_in()
+        scene.answer(p.err(errno, b"not the owner", b"HY000"))
+        assert target.statements == ["KILL QUERY 7", "CALL mysql.rds_kill_query(7)"]
+        assert victim.is_being_killed
+        scene.answer(p.ok() if works else p.err(1370, b"execute command denied", b"42000"))
+        assert not victim.is_being_killed
+        if works:
+            assert scene.results == {"one": True}
+        else:
+            problem = scene.problems["one"]
+            assert isinstance(problem, TargetError)
+            assert problem.packet.errno == errno
+
+    def test_whose_kill_is_not_answered_has_no_connection_any_more(self, scene: Scene) -> None:
+        victim = scene.kill_statement("one")
+        scene.let_in()
+        scene.login.line.hang_up()
+        scene.settle()
+        assert isinstance(scene.problems["one"], ConnectFailed)
+        assert (victim.lost is not None, victim.is_being_killed) == (True, False)
+
+
+def test_a_connection_as_rds_does(scene: Scene) -> None:
+    scene.kill("one", 7)
+    target = scene.let_in()
+    scene.answer(p.err(1095, b"not the owner", b"HY000"))
+    assert target.statements[-1] == "CALL mysql.rds_kill(7)"
+    scene.answer()
+    assert (scene.ended, scene.problems) == (["one"], {})
+
+
+@pytest.mark.parametrize(
+    ("grantee", "has_procedure", "expected"),
+    [("'app'@'%'", False, True), ("'other'@'%'", False, False), ("'other'@'%'", True, True)],
+)
+def test_who_has_the_right(scene: Scene, grantee: str, has_procedure: bool, expected: bool) -> None:
+    scene.killer.may_kill("app").addBoth(scene._note, "asked")
+    scene.login.target.has_procedure = has_procedure
+    scene.let_in(identity=(grantee, "app@%"))
+    assert scene.results == {"asked": expected}
