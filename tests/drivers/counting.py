@@ -1,7 +1,7 @@
 """A forwarder between a driver and its server that counts what goes over the wire.
 
 What a driver says of its own compression is its word; the bytes on its socket are the proof. The forwarder is
-a process of its own, because MariaDB's driver for Python waits for its answers without letting other threads run.
+a process of its own, because MariaDB's driver for Python lets no other thread run while it waits.
 """
 
 import subprocess

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from . import prose
 from .capability_table import CAPABILITIES, FIRST_OF_MARIADB
-from .driver_table import DRIVERS
 from .case import Answerer
+from .driver_table import DRIVERS
 from .table import CASES, COMMANDS, profiles_of
 
 __all__ = ["PAGE", "differences", "page"]
@@ -112,8 +112,10 @@ def _drivers() -> str:
 
 
 def _responses_text(combinations: int) -> str:
-    return f"{len(CASES)} responses with {combinations:,} combinations of capabilities and compression; those of commands"
-        " that are refused are not listed.\n"
+    return (
+        f"{len(CASES)} responses with {combinations:,} combinations of capabilities and compression."
+        " Refusals are not listed.\n"
+    )
 
 
 def _responses() -> str:

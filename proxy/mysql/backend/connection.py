@@ -100,6 +100,8 @@ class BackendConnection(TwistedProtocol):
         self._traces_resets = 0
         #: Asks what only this connection knows, before it is closed.
         self.last_question: Callable[[BackendConnection], defer.Deferred[None]] = _ask_nothing
+        #: Commands sent whose responses have not ended.
+        self.unanswered = 0
         self.borrower: Borrower | None = None
         self.lost: str | None = None
         #: Called before each command that is sent, where the transport compresses.
@@ -255,8 +257,15 @@ class BackendConnection(TwistedProtocol):
         """Packets from the target are answers to the proxy's own commands."""
         self._exchange.expected = True
 
+    def check_is_answered(self) -> None:
+        """Before anybody else gets it: what is still to come would be taken for another one's answer."""
+        if self.unanswered and self.lost is None:
+            self.log.error("[dbConnection={number}] an answer is outstanding", number=self.thread_id)
+            self.abort("an answer is outstanding")
+
     def send(self, payload: bytes, sequence: int = 0) -> None:
-        """Send one of the proxy's own packets."""
+        """Send one of the proxy's own packets; a command has the sequence id 0."""
+        self.unanswered += not sequence
         self.expect_answer()
         if self.begin_command is not None and not sequence:
             self.begin_command()

@@ -4,6 +4,7 @@ However many clients vanish together, there is at most one connection for KILLs 
 them would take the connections that the target has left for its operator.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Final
@@ -26,10 +27,9 @@ _NO_SUCH_THREAD = 1094
 #: ER_KILL_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
 _REFUSED = frozenset({1095, 1227})
 
-_PRIVILEGES: Final = (
-    "SELECT GRANTEE, CURRENT_USER() FROM information_schema.USER_PRIVILEGES"
-    " WHERE PRIVILEGE_TYPE IN ('SUPER', 'CONNECTION_ADMIN', 'CONNECTION ADMIN')"
-)
+#: A line of SHOW GRANTS about all schemas; the privileges of active roles are among them.
+_GLOBAL_GRANT: Final = re.compile(r"GRANT (.*?) ON \*\.\* TO ")
+_RIGHTS: Final = frozenset({"SUPER", "CONNECTION_ADMIN", "CONNECTION ADMIN", "ALL PRIVILEGES"})
 #: A routine is listed for those who may run it.
 _RDS_PROCEDURE: Final = (
     "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='mysql' AND ROUTINE_NAME='rds_kill'"
@@ -172,9 +172,11 @@ class Killer:
 
     @inlineCallbacks
     def _has_right(self, killer: BackendConnection) -> Generator[Deferred[Any], Any, bool]:
-        answer: Answer = yield self._limited(query(killer, _PRIVILEGES))
-        if any(grantee == _as_grantee(user or "") for grantee, user in answer.rows):
-            return True
+        answer: Answer = yield self._limited(query(killer, "SHOW GRANTS"))
+        for (line,) in answer.rows:
+            found = _GLOBAL_GRANT.match(line or "")
+            if found is not None and not _RIGHTS.isdisjoint(found[1].split(", ")):
+                return True
         answer = yield self._limited(query(killer, _RDS_PROCEDURE))
         return bool(answer.rows)
 
@@ -213,9 +215,3 @@ class Killer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort("done")
-
-
-def _as_grantee(current_user: str) -> str:
-    """An account as USER_PRIVILEGES writes it."""
-    name, _, host = current_user.rpartition("@")
-    return f"'{name}'@'{host}'"

@@ -7,7 +7,7 @@ import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..session.lexer import split_statements
-from ..session.settings import FRESH, Settings, assignments
+from ..session.settings import FRESH, Settings, assignments, autocommit_of
 from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket, Reader
@@ -63,6 +63,9 @@ _NAMES_VALUES = (
 _TRACKERS_REFUSED = frozenset({1193, 1227, 1231, 3667})
 
 
+Row = tuple[str | None, ...]
+
+
 @attrs.frozen
 class Answer:
     """Result of a command of the proxy: the last OK packet, all session changes, the rows of text."""
@@ -91,6 +94,10 @@ def _answer(connection: BackendConnection, *, is_last: bool = True) -> Generator
     except MalformedPacket as problem:
         connection.abort(f"the target broke the protocol: {problem}")
         raise ConnectFailed(f"the target broke the protocol: {problem}") from None
+    except TargetError:
+        connection.unanswered -= 1
+        raise
+    connection.unanswered -= 1
     connection.idle()
     return answer
 
@@ -180,14 +187,14 @@ def _query(connection: BackendConnection, sql: str) -> bytes:
 
 
 @inlineCallbacks
-def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
+def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Row], Row, None]:
     """Ask for LAST_INSERT_ID() of the session that ran its last insert here; fails as ``query`` does."""
     value = connection.residue_of
     if value is None:
         return
     resets, answers = value.resets, value.insert_id_answers
-    answer = yield query(connection, ASK_INSERT_ID)
-    asked = insert_id_in(answer)
+    row = yield ask(connection, ASK_INSERT_ID, 1)
+    asked = insert_id_in(row)
     if value.insert_id_at is connection:
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
         connection.drop_insert_id()
@@ -195,14 +202,14 @@ def save_insert_id(connection: BackendConnection) -> Generator[Deferred[Answer],
         value.know_former_insert_id(asked or 0, answers, resets)
 
 
-def insert_id_in(answer: Answer) -> int | None:
+def insert_id_in(row: Row) -> int | None:
     """The insert id, or None where it is not there to be read.
 
     In some character sets of a session's results each digit comes with bytes of zero.
     """
     try:
-        return int((answer.rows[0][0] or "0").replace("\0", ""))
-    except (IndexError, ValueError):
+        return int((row[0] or "0").replace("\0", ""))
+    except ValueError:
         return None
 
 
@@ -244,7 +251,7 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     connection.settings = FRESH.changed(
         schema=schema or "",
         multi_statements=connection.settings.multi_statements,
-        variables=_NAMES_VALUES,
+        variables=(*_NAMES_VALUES, autocommit_of(connection.status)),
     )
     connection.is_clean = True
 

@@ -10,7 +10,9 @@ from typing import Any
 from twisted.logger import Logger
 
 from ...errors import (
+    ClientError,
     connection_lost,
+    internal_error,
     interrupted,
     malformed,
     refused_command,
@@ -139,6 +141,12 @@ class CommandPhase(CommandReception):
                 self.tenancy.release()
             self.refuse(interrupted())
             return
+        if not self._scanner.done:
+            # Never to be seen; nobody could tell two answers on one connection apart.
+            self.log.error("[clientConnection={client}] two commands at once", client=self.channel.number)
+            self.tenancy.cut("a response is outstanding")
+            self.refuse(internal_error())
+            return
         self._scanner.begin(self._kind)
         self._scanner.out_parameters = self._verdict.calls and self._packet[HEADER] == Command.STMT_EXECUTE
         if self._verdict.calls or self._verdict.multiple:
@@ -147,6 +155,7 @@ class CommandPhase(CommandReception):
         # An error packet has no status flags: until others come, those known stand.
         self._scanner.status = self.value.status
         self._stage = Stage.RUNNING
+        connection.unanswered += self._kind is not ResponseKind.NONE
         self._answer_began = False
         if self.channel.full:
             connection.transport.pauseProducing()
@@ -203,6 +212,7 @@ class CommandPhase(CommandReception):
         lost = self.value.what_is_lost()
         tied = self.value.tie() is not Tie.NONE
         self.tenancy.lost()
+        self._scanner.begin(ResponseKind.NONE)
         self.channel.resume("target")
         self.log.info(
             "[clientConnection={client}] lost [dbConnection={number}]: {reason}",
@@ -236,6 +246,7 @@ class CommandPhase(CommandReception):
         self._screening.text, text = b"", self._screening.text
         connection = self.tenancy.connection
         assert connection is not None
+        connection.unanswered -= self._kind is not ResponseKind.NONE
         self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
         if connection.is_being_killed:
             # The KILL would hit whatever runs next.
@@ -260,11 +271,26 @@ class CommandPhase(CommandReception):
             return
         if self.value.tie() is Tie.NONE:
             if (self._scanner.errno or self._scanner.warnings) and self.tenancy.may_hold:
-                self.tenancy.hold(self._let_go)
+                self.tenancy.hold(self._hold_over)
             else:
                 self._let_go()
         if self._intake.buffered or self._draining:
             self._next()
+
+    def _hold_over(self) -> None:
+        """Nobody has asked for the diagnostics of the last statement."""
+        if self._stage is Stage.IDLE:
+            self._at_rest()
+        elif self._stage in (Stage.BUSY, Stage.REFUSING) and not self.value.unsettled:
+            # A KILL is unanswered, or a client is slow to send what is refused: neither needs it.
+            self.tenancy.release()
+
+    def _at_rest(self) -> None:
+        """Return a connection that nothing ties the session to, and that is held no longer."""
+        if self._stage is not Stage.IDLE or self.tenancy.connection is None or self.tenancy.is_holding:
+            return
+        if self.value.tie() is Tie.NONE:
+            self._let_go()
 
     def _let_go(self) -> None:
         """Return the connection, after it was asked for what is in doubt."""
@@ -310,16 +336,22 @@ class CommandPhase(CommandReception):
             return
         self._stage = Stage.BUSY
         killing = kill_client(self._context, self.username, kill.number, query_only=kill.query_only)
-        killing.addCallbacks(self._killed, lambda failure: self.refuse(visible_error(failure.value)))
+        killing.addCallbacks(
+            lambda _: self._killed(None), lambda failure: self._killed(visible_error(failure.value))
+        )
         killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
-    def _killed(self, _: None) -> None:
-        """The KILL that the session has asked for is done."""
-        if self._stage is Stage.CLOSED:
+    def _killed(self, refusal: ClientError | None) -> None:
+        """The KILL that the session has asked for is done, or was refused."""
+        if self._stage is not Stage.BUSY:
+            return
+        if refusal is not None:
+            self.refuse(refusal)
             return
         self._packet = b""
         self._stage = Stage.IDLE
         self.channel.send_ok(self.value.status, self.reply_sequence)
+        self._at_rest()
         self._resume_commands()
 
     def interrupt(self, statement_count: int) -> None:

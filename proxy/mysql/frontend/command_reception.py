@@ -72,6 +72,7 @@ class CommandReception:
         self._scanner = response_scanner(
             deprecate_eof=bool(capabilities & Capability.DEPRECATE_EOF),
             session_track=bool(capabilities & Capability.SESSION_TRACK),
+            local_files=bool(capabilities & Capability.LOCAL_FILES),
             max_closing_packet=options.closing_packet_size,
         )
         self._stage = Stage.IDLE
@@ -97,6 +98,10 @@ class CommandReception:
 
     def _ended(self) -> None:
         """The present command has had its response, or has none and is sent."""
+        raise NotImplementedError
+
+    def _at_rest(self) -> None:
+        """A command has ended without one of the ways above."""
         raise NotImplementedError
 
     @property
@@ -206,6 +211,8 @@ class CommandReception:
         self._stage = Stage.IDLE
         if self._refusal is not None:
             self.refuse(self._refusal)
+        else:
+            self._at_rest()
         self._next()
 
     # Commands that are not run
@@ -225,6 +232,7 @@ class CommandReception:
         self._stage = Stage.IDLE
         if not self._silent:
             self.channel.send_error(error, self._intake.sequence)
+        self._at_rest()
         if not was_idle:
             self._resume_commands()
 

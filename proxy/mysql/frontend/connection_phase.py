@@ -15,7 +15,7 @@ from ...credentials.source import Credential
 from ...errors import ClientError, access_denied, compression_refused, tls_required
 from ..backend.connector import PoolKey
 from ..backend.errors import TargetError
-from ..session.settings import FRESH, Settings
+from ..session.settings import FRESH, Settings, autocommit_of
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 from ..wire.auth.plugin import NO_PASSWORD, Channel
@@ -189,7 +189,9 @@ def _admit(
         initial,
         facts.fresh_status,
         # A reset brings the log-in's character set back on MariaDB, the server's own on MySQL.
-        after_reset=initial if facts.is_mariadb else FRESH,
+        after_reset=initial
+        if facts.is_mariadb
+        else FRESH.changed(variables=(autocommit_of(facts.fresh_status),)),
         exclude_variable_sets=context.options.exclude_variable_sets,
     )
     return LoggedIn(key, value, request.capabilities, request.program)
@@ -256,7 +258,7 @@ def _initial_settings(context: EndpointContext, request: _Request) -> Settings:
     return FRESH.changed(
         schema=schema,
         multi_statements=bool(request.capabilities & Capability.MULTI_STATEMENTS),
-        variables=tuple(variables.items()),
+        variables=(*variables.items(), autocommit_of(context.facts().fresh_status)),
     )
 
 

@@ -301,12 +301,18 @@ class Tenancy:
         connection.take_back()
         connection.settings = self._value.settings
         self._last = (connection, connection.serial)
+        connection.check_is_answered()
         self._context.pool.give_back(connection)
 
     @property
     def may_hold(self) -> bool:
         """Whether the connection may be kept for a moment: nobody waits for one."""
         return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.waiting
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the connection is kept for a moment."""
+        return self._hold is not None
 
     def hold(self, let_go: Callable[[], None]) -> None:
         """Keep the connection for diagnostics_hold_timeout, then call back unless it is used until then."""

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import ASK_INSERT_ID, Answer, become, insert_id_in, query, reset
+from ..backend.own_commands import ASK_INSERT_ID, Answer, ask, become, insert_id_in, query, reset
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
@@ -61,13 +61,13 @@ def _part_from_last(
 
 
 @inlineCallbacks
-def _take_over(connection: BackendConnection) -> Generator[Deferred[Answer], Answer, None]:
+def _take_over(connection: BackendConnection) -> Generator[Deferred[Any], Any, None]:
     owner = connection.residue_of
     if owner is not None and owner.insert_id_at is not connection:
         owner = None
     resets, answers = (owner.resets, owner.insert_id_answers) if owner is not None else (0, 0)
-    answer = yield query(connection, _TAKE_OVER)
-    asked = insert_id_in(answer)
+    row = yield ask(connection, _TAKE_OVER, 2)
+    asked = insert_id_in(row)
     if asked is None and owner is not None:
         # Hidden by the session's own settings: what its OK packet said is the best there is.
         asked = owner.reported_insert_id
@@ -85,8 +85,7 @@ def give_insert_id(connection: BackendConnection, value: SessionValue) -> Genera
     """Make LAST_INSERT_ID() the session's own."""
     keeper = value.insert_id_at
     if keeper is connection:
-        answer: Answer = yield query(connection, ASK_INSERT_ID)
-        asked = insert_id_in(answer)
+        asked = insert_id_in((yield ask(connection, ASK_INSERT_ID, 1)))
         value.know_insert_id(value.reported_insert_id if asked is None else asked)
     elif isinstance(keeper, BackendConnection):
         # Another session has that connection and is just asking it.

@@ -11,13 +11,18 @@ def calls_in(text: bytes) -> tuple[bool, ...]:
     A compound statement counts as the statements it seems to hold.
     """
     calls: list[bool] = []
-    at_start = True
+    at_start, has_comment = True, False
     for piece in pieces(text, backslash_escapes=True):
-        if piece.kind in (Kind.BLANK, Kind.COMMENT):
+        if piece.kind is Kind.COMMENT:
+            has_comment = at_start and bool(calls)
+        elif piece.kind in (Kind.BLANK, Kind.OPENER):
             continue
-        if piece.kind is Kind.MARK and piece.text == b";":
-            at_start = True
+        elif piece.kind is Kind.MARK and piece.text == b";":
+            calls += (False,) * has_comment
+            at_start, has_comment = True, False
         elif at_start:
             calls.append(piece.word == b"CALL")
-            at_start = False
+            at_start = has_comment = False
+    # Servers answer a comment behind the last semicolon, too.
+    calls += (False,) * has_comment
     return tuple(calls) or (True,)

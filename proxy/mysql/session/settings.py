@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from weakref import WeakValueDictionary
 
-__all__ = ["FRESH", "Settings", "assignments", "literal", "never_replay", "settings"]
+from ..wire.status import Status
+
+__all__ = ["FRESH", "Settings", "assignments", "autocommit_of", "literal", "never_replay", "settings"]
 
 #: Variables the tracker reports that are no settings: derived from another one, or the proxy's own.
 _NOT_SETTINGS: Final = frozenset(
@@ -92,6 +94,15 @@ def settings(schema: str, variables: Mapping[str, str], multi_statements: bool =
         found.variables = dict(variables)
         _interned[key] = found
     return found
+
+
+def autocommit_of(status: int) -> tuple[str, str]:
+    """The variable as status flags tell it.
+
+    It is part of every session's settings: clients are told it when they log in and go by it, while DEFAULT
+    means the global value of the moment.
+    """
+    return "autocommit", "ON" if status & Status.AUTOCOMMIT else "OFF"
 
 
 #: A session that has said nothing yet.

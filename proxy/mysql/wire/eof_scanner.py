@@ -22,11 +22,15 @@ _OUT_PARAMETERS = int(Status.PS_OUT_PARAMS)
 
 
 def response_scanner(
-    *, deprecate_eof: bool, session_track: bool, max_closing_packet: int = MAX_CLOSING_PACKET
+    *,
+    deprecate_eof: bool,
+    session_track: bool,
+    local_files: bool = True,
+    max_closing_packet: int = MAX_CLOSING_PACKET,
 ) -> ResponseScanner:
     """The scanner for a client with or without these capabilities."""
     kind = ResponseScanner if deprecate_eof else EofScanner
-    return kind(session_track=session_track, max_closing_packet=max_closing_packet)
+    return kind(session_track=session_track, local_files=local_files, max_closing_packet=max_closing_packet)
 
 
 class EofScanner(ResponseScanner):

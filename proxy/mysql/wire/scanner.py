@@ -110,6 +110,7 @@ class ResponseScanner:
         "_columns",
         "_continued",
         "_held",
+        "_local_files",
         "_max_closing",
         "_next_columns",
         "_offset",
@@ -134,8 +135,11 @@ class ResponseScanner:
         "warnings",
     )
 
-    def __init__(self, *, session_track: bool, max_closing_packet: int = MAX_CLOSING_PACKET) -> None:
-        """``session_track``: the client's capability; towards the database it is always on."""
+    def __init__(
+        self, *, session_track: bool, local_files: bool = True, max_closing_packet: int = MAX_CLOSING_PACKET
+    ) -> None:
+        """The first two are the client's capabilities; session tracking is always on towards the database."""
+        self._local_files = local_files
         self._max_closing = max_closing_packet
         self._session_track = session_track
         #: The client has set session trackers by itself, on a connection it keeps: it sees what they report.
@@ -304,6 +308,8 @@ class ResponseScanner:
         if first == OK or (first == EOF and end - position <= 13):
             return self._close(data, position, end, first)
         if first == LOCAL_INFILE:
+            if not self._local_files:
+                raise MalformedPacket("a request for a file, which the client does not offer")
             self.infile = True
             self.infile_sequence = data[position + 3]
             return None

@@ -11,7 +11,17 @@ from tests.drivers.other.programs import Mode, Program
 from tests.drivers.other.tables import CLEAR, run_all
 from tests.drivers.servers import SECOND_ACCOUNT, USERS, DriverServer, Pair, Place
 
-__all__ = ["DULL", "DULL_STATEMENTS", "EMOJI", "INFILE_LINES", "MODES", "MULTI", "BIG_BYTES", "Runs"]
+__all__ = [
+    "ATTRIBUTES",
+    "DULL",
+    "DULL_STATEMENTS",
+    "EMOJI",
+    "INFILE_LINES",
+    "MODES",
+    "MULTI",
+    "BIG_BYTES",
+    "Runs",
+]
 
 EMOJI = "grüße 😀 漢字"
 INFILE_LINES = ("line 1", "line 2 😀", "line 3")
@@ -52,7 +62,7 @@ class Runs:
     def directly(self, program: Program, mode: Mode, scenario: str) -> Any:
         """What the program saw in a scenario at the database itself, in the most similar of DIRECT_MODES."""
         names = sorted(DIRECT_MODES, key=lambda name: MODES[name].prepared is not mode.prepared)
-        reports = [self.report(program, MODES[name], self.pair.direct) for name in names]
+        reports = (self.report(program, MODES[name], self.pair.direct) for name in names)
         return next(report[scenario] for report in reports if scenario in report)
 
     def report(self, program: Program, mode: Mode, place: Place) -> dict[str, Any]:

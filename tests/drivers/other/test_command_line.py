@@ -8,9 +8,10 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.drivers.counting import CountingForwarder
 from tests.drivers.other.command_line import CommandLine, mariadb_client, mysql_client
 from tests.drivers.other.expected import big_content
-from tests.drivers.other.runs import EMOJI, INFILE_LINES
+from tests.drivers.other.runs import ATTRIBUTES, DULL, DULL_STATEMENTS, EMOJI, INFILE_LINES
 from tests.drivers.other.tables import CLEAR, run_all
 from tests.drivers.other.terminal import Terminal
 from tests.drivers.servers import DriverServer, Pair
@@ -110,6 +111,26 @@ def test_compression(line: CommandLine, pair: Pair) -> None:
         seen = [line.run(place, script, *options) for place in pair]
         assert _split(seen[0]) == (["compressible " * 100000, "after"], [])
         assert seen[1] == seen[0]
+
+
+def test_compression_is_really_on(line: CommandLine, pair: Pair) -> None:
+    """The bytes on the client's socket tell; no row is so long that the proxy sends it as it is."""
+    script = f"SELECT REPEAT('x', {len(DULL)});" * DULL_STATEMENTS
+    for options in line.compressions:
+        with CountingForwarder(pair.proxy) as forwarder:
+            printed = line.run(forwarder.place, script, *options)
+            received = forwarder.traffic().received
+        assert printed.split() == [DULL] * DULL_STATEMENTS
+        assert 0 < received < len(DULL) * DULL_STATEMENTS // 5
+
+
+def test_query_attributes(line: CommandLine, pair: Pair) -> None:
+    """MySQL's client has a command that gives the next statement attributes."""
+    if line.name != "mysql" or not pair.shows_attributes:
+        pytest.skip("only Oracle's client sends query attributes, only MySQL can show them")
+    script = f"query_attributes color blue size 17;\n{ATTRIBUTES};\n{ATTRIBUTES};\n"
+    seen = [line.run(place, script, "--commands", "--named-commands") for place in pair]
+    assert seen == ["blue\t17\nNULL\tNULL"] * 2
 
 
 @pytest.fixture

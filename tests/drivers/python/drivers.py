@@ -18,6 +18,8 @@ MULTI_STATEMENTS, FOUND_ROWS = 1 << 16, 1 << 1
 # Known to both vendors; connectors of Oracle would ask MariaDB for one of MySQL's.
 COLLATION = "utf8mb4_unicode_ci"
 VECTOR = frozenset({"vec"})
+SESSION = frozenset({"change_user", "reset"})
+COMPRESSION = frozenset({"compress", "compressed_change_user"})
 
 
 def _flags(wish: Wish) -> int:
@@ -70,16 +72,7 @@ class MySQLClientLink(Link):
 class MySQLClient(Driver):
     name, module = "mysqlclient", "MySQLdb"
     features = frozenset(
-        {
-            "infile",
-            "out_parameters",
-            "change_user",
-            "statistics",
-            "compress",
-            "compressed_change_user",
-            "single",
-            "late_errors",
-        }
+        {"infile", "out_parameters", "change_user", "statistics", "single", "late_errors", *COMPRESSION}
     )
 
     def connect(self, place: Place, wish: Wish) -> Link:
@@ -191,16 +184,7 @@ class Connector(Driver):
 
     name, module = "connector-pure", "mysql.connector"
     features = frozenset(
-        {
-            "infile",
-            "out_parameters",
-            "change_user",
-            "reset",
-            "statistics",
-            "prepared",
-            "compress",
-            "attributes",
-        }
+        {"infile", "out_parameters", *SESSION, "statistics", "prepared", "compress", "attributes"}
     )
     is_pure = True
     # It takes one of a YEAR's two bytes, and all columns behind it for others.
@@ -244,7 +228,7 @@ class CConnector(Connector):
     """Oracle's connector on Oracle's library. It runs in a process of its own (`child.py`)."""
 
     name, module = "connector-c", "mysql.connector"
-    features = Connector.features | {"compressed_change_user"}
+    features = Connector.features | COMPRESSION
     is_pure = False
     unreadable_in_binary = frozenset()
     odd_in_binary = frozenset({"BIGINT_u"})
@@ -327,18 +311,7 @@ class MariaDB(Driver):
 
     name = module = "mariadb"
     features = frozenset(
-        {
-            "infile",
-            "out_parameters",
-            "change_user",
-            "reset",
-            "prepared",
-            "cursor",
-            "compress",
-            "compressed_change_user",
-            "bulk",
-            "two_phase",
-        }
+        {"infile", "out_parameters", *SESSION, "prepared", "cursor", "bulk", "two_phase", *COMPRESSION}
     )
     marker = "?"
     # A VECTOR ends the whole process.

@@ -17,6 +17,10 @@ from .links import Driver
 from .scenarios import SCENARIOS, Scenario, Setting, Stage, play
 from .sessions import COMPRESSIBLE_BYTES
 
+# Some drivers pass the server's warnings on as warnings of Python.
+WARNING_MODULES = (r"aiomysql\.cursors", r"mysql\.connector\..*", r"tests\.drivers\.python\.drivers")
+pytestmark = pytest.mark.filterwarnings(*(f"ignore::Warning:{module}" for module in WARNING_MODULES))
+
 MOST_OF_COMPRESSED = COMPRESSIBLE_BYTES // 5
 """Bytes that COMPRESSIBLE_BYTES and the statements around them may take where they are compressed."""
 

@@ -36,6 +36,7 @@ class Target:
         self.identity: tuple[str, ...] = IDENTITY
         self.uptime = "86400"
         self.has_procedure = False
+        self.grant = "GRANT USAGE ON *.* TO `app`@`%`"
 
     def received(self, data: bytes) -> None:
         for _, payload in p.split(data):
@@ -44,6 +45,8 @@ class Target:
                 self.line.send(p.packets(rows("1") if self.has_procedure else NO_ROWS))
             elif statement.startswith("SELECT"):
                 self.line.send(p.packets(rows(*self.identity)))
+            elif statement == "SHOW GRANTS":
+                self.line.send(p.packets(rows(self.grant)))
             elif statement.startswith("SHOW"):
                 self.line.send(p.packets(rows("Uptime", self.uptime)))
             else:
@@ -424,11 +427,20 @@ def test_a_connection_as_rds_does(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grantee", "has_procedure", "expected"),
-    [("'app'@'%'", False, True), ("'other'@'%'", False, False), ("'other'@'%'", True, True)],
+    ("grant", "has_procedure", "expected"),
+    [
+        ("GRANT SUPER ON *.* TO `app`@`%`", False, True),
+        ("GRANT SELECT, CONNECTION_ADMIN ON *.* TO `app`@`%`", False, True),
+        ("GRANT PROCESS, CONNECTION ADMIN ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*1'", False, True),
+        ("GRANT ALL PRIVILEGES ON *.* TO `app`@`%`", False, True),
+        ("GRANT ALL PRIVILEGES ON `app`.* TO `app`@`%`", False, False),
+        ("GRANT SELECT, PROCESS ON *.* TO `super`@`%`", False, False),
+        ("GRANT SELECT ON *.* TO `app`@`%`", True, True),
+    ],
 )
-def test_who_has_the_right(scene: Scene, grantee: str, has_procedure: bool, expected: bool) -> None:
+def test_who_has_the_right(scene: Scene, grant: str, has_procedure: bool, expected: bool) -> None:
     scene.killer.may_kill("app").addBoth(scene._note, "asked")
     scene.login.target.has_procedure = has_procedure
-    scene.let_in(identity=(grantee, "app@%"))
+    scene.login.target.grant = grant
+    scene.let_in()
     assert scene.results == {"asked": expected}

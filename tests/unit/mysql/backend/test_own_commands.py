@@ -19,6 +19,7 @@ from tests.peers.world import World, proxied
 
 NAMES = FRESH.changed(
     variables=[
+        ("autocommit", "ON"),
         ("character_set_client", "utf8mb4"),
         ("character_set_results", "utf8mb4"),
         ("collation_connection", "utf8mb4_general_ci"),

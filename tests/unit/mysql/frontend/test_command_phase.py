@@ -667,9 +667,12 @@ class TestLocalCommands:
         assert borrowed(world) == 0
 
 
+LOCAL_FILES = 0x80
+
+
 class TestLocalInfile:
     def test_the_file_goes_to_the_database_with_its_numbers(self, world: World) -> None:
-        client = world.client()
+        client = world.client(ClientPeer(p.CLIENT_CAPABILITIES | LOCAL_FILES))
         query(world, client, "SELECT 1")
         server = world.servers[0]
         server.muted = True
