@@ -89,7 +89,7 @@ prepared. It is left alone, and tells the database's id,
 
 - inside stored procedures, functions, triggers and views, and in `CREATE`, `ALTER` and SQL's `PREPARE`,
   which would store it;
-- in statements too long to be read as a whole, see [packets over 16 MiB](#packets-over-16-mib);
+- in statements of more than 16 KiB;
 - in statements that name `PROCESSLIST`, `INNODB_TRX`, `PERFORMANCE_SCHEMA`, `SYS`, `IS_USED_LOCK` or
   another list of the server's own ids, because it is compared with those.
 

@@ -92,7 +92,7 @@ def compare(suite: Suite, cache: Path, reasons: Mapping[str, str], only: tuple[s
     proxied = runs.run(Way.PROXY, only)
     names = tuple(each for each in _differing(direct, proxied) if reason_for(each, reasons) is None)
     again: dict[Way, list[Results]] = {way: [] for way in Way}
-    if names:
+    if names and not runs.fault:
         for way in Way:
             again[way] = [runs.run(way, names) for _ in range(RERUNS)]
     differences, unsteady = judge(direct, proxied, again[Way.DIRECT], again[Way.PROXY], reasons)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from ...errors import malformed
 from ..session.verdict import Kill
 from ..wire.commands import Command, ResponseKind
+from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER
 from .registry import FIRST_CLIENT_NUMBER
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from .command_phase import CommandPhase
 
 __all__ = ["LOCAL_COMMANDS"]
+
+
+#: Shorter payloads of these have a response at MySQL, which belongs to nobody: they must not reach it.
+_STMT_CLOSE_LENGTH: Final = 5
+_STMT_SEND_LONG_DATA_LENGTH: Final = 7
 
 
 def _quit(phase: "CommandPhase", _packet: bytes) -> None:
@@ -63,12 +69,17 @@ def _process_kill(phase: "CommandPhase", packet: bytes) -> None:
 
 
 def _close_statement(phase: "CommandPhase", packet: bytes) -> None:
-    phase.close_statement(packet)
+    if len(packet) < HEADER + _STMT_CLOSE_LENGTH:
+        phase.broken(MalformedPacket("COM_STMT_CLOSE without a statement id"))
+    else:
+        phase.close_statement(packet)
 
 
-def _send_long_data(phase: "CommandPhase", _packet: bytes) -> None:
+def _send_long_data(phase: "CommandPhase", packet: bytes) -> None:
     """Has no response: without the connection that has the statement there is nothing to be done."""
-    if phase.tenancy.connection is not None:
+    if len(packet) < HEADER + _STMT_SEND_LONG_DATA_LENGTH:
+        phase.broken(MalformedPacket("COM_STMT_SEND_LONG_DATA without its ids"))
+    elif phase.tenancy.connection is not None:
         phase.run(ResponseKind.NONE)
     else:
         phase.skip()

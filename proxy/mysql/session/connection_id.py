@@ -3,7 +3,8 @@
 The function would tell the id of a database connection that the session has only borrowed. Each call becomes
 a constant; an item of a select list that has no alias gets its own text as one, so that the column keeps its
 name (column_names module). Left alone are what a CREATE or ALTER would store for later, and texts that name a
-table or function which tells the server's own ids. The tokens of a text must be certain.
+table or function which tells the server's own ids. The tokens of a text must be certain, and the
+text not longer than LONGEST_TEXT.
 """
 
 import re
@@ -12,7 +13,10 @@ from collections.abc import Iterator
 from .column_names import SelectLists
 from .lexer import Kind, Piece, pieces
 
-__all__ = ["with_connection_id"]
+__all__ = ["LONGEST_TEXT", "with_connection_id"]
+
+#: Texts longer than this are left alone, in bytes: the work, and the growth of the text, must end somewhere.
+LONGEST_TEXT = 16 * 1024
 
 _FUNCTION = b"CONNECTION_ID"
 _STORES = frozenset((b"CREATE", b"ALTER"))
@@ -29,6 +33,8 @@ _IN_A_PLAIN_RUN = re.compile(rb"('(?:[^']|'')*+')|[(),]|[^(),'\s]++", re.DOTALL)
 
 def with_connection_id(text: bytes, number: int, *, backslash_escapes: bool) -> bytes:
     """``text`` with ``number`` in the place of each CONNECTION_ID(); the same object if there is none."""
+    if len(text) > LONGEST_TEXT:
+        return text
     flat = list(_flat(text, backslash_escapes))
     if any(_names_threads(flat, at) for at in range(len(flat))):
         return text

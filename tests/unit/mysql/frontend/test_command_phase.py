@@ -437,6 +437,18 @@ class TestClientThatLeaves:
 
 
 class TestMalformedCommands:
+    @pytest.mark.parametrize("command", [b"\x19\x01\0\0", b"\x18\x01\0\0\0\0"])
+    def test_commands_without_a_response_must_be_whole(self, world: World, command: bytes) -> None:
+        """MySQL answers them where they are not, which nobody would expect."""
+        client = world.client()
+        client.send(p.packet(b"\x16SELECT 1"))
+        world.settle()
+        client.take()
+        client.send(p.packet(command))
+        world.settle()
+        [(_, payload)] = p.split(client.take())
+        assert (errno(payload), client.closed) == (1835, True)
+
     @pytest.mark.parametrize(
         ("data", "number"),
         [

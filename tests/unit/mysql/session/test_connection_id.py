@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.mysql.session.connection_id import with_connection_id
+from proxy.mysql.session.connection_id import LONGEST_TEXT, with_connection_id
 
 NUMBER = 1073741825
 
@@ -150,10 +150,16 @@ def without_names(text: str) -> str:
     return re.sub(r" AS `(?:[^`]|``)*`", "", text)
 
 
-def test_lists_in_lists_cost_no_more_than_others() -> None:
+def test_lists_in_lists_cost_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that grew with the square of the depth would take minutes here."""
+    monkeypatch.setattr("proxy.mysql.session.connection_id.LONGEST_TEXT", 1 << 20)
     deep = b"SELECT (" * 10_000 + b"SELECT CONNECTION_ID() + 1 DAY" + b") DAY" * 10_000
     new = with_connection_id(deep, NUMBER, backslash_escapes=True)
     assert new.count(b"UNSIGNED") == 1
     wide = b"SELECT " + b"CONNECTION_ID()," * 10_000 + b"1"
     assert with_connection_id(wide, NUMBER, backslash_escapes=True).count(b" AS `") == 10_000
+
+
+def test_long_texts_are_left_alone() -> None:
+    text = b"SELECT CONNECTION_ID(), '%s'" % (b"x" * LONGEST_TEXT)
+    assert with_connection_id(text, NUMBER, backslash_escapes=True) is text
