@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.drivers.summary import SUBJECTS
+
 from . import prose
 from .capability_table import CAPABILITIES, FIRST_OF_MARIADB
 from .case import Answerer
-from .driver_table import DRIVERS
 from .table import CASES, COMMANDS, profiles_of
 
 __all__ = ["PAGE", "differences", "page"]
@@ -18,6 +19,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
 _KNOWN = ROOT / "tests" / "suites" / "known.toml"
 #: Names of suites as users know them.
+_DRIVER_COLUMNS = (
+    *("Language", "Driver", "Version", "Binary protocol", "Compression", "LOCAL INFILE"),
+    *("Besides", "Databases"),
+)
 _SUITES = {
     "pymysql": "PyMySQL",
     "aiomysql": "aiomysql",
@@ -108,7 +113,24 @@ def _known() -> str:
 
 
 def _drivers() -> str:
-    return _table(("Language", "Drivers"), DRIVERS)
+    rows = [
+        (
+            each.language,
+            each.name,
+            each.version,
+            _yes(each.is_binary),
+            _yes(each.compresses),
+            _yes(each.has_local_infile),
+            ", ".join(each.beyond),
+            ", ".join(each.servers),
+        )
+        for each in SUBJECTS
+    ]
+    return _table(_DRIVER_COLUMNS, rows)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
 
 
 def _responses_text(combinations: int) -> str:

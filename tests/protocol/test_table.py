@@ -11,13 +11,10 @@ from proxy.mysql.wire.capabilities import (
 )
 from proxy.mysql.wire.commands import REFUSED, RESPONSES
 from proxy.mysql.wire.commands import Command as WireCommand
-from tests.drivers.other.programs import PROGRAMS
-from tests.drivers.python.drivers import DRIVERS as PYTHON_DRIVERS
 
 from .capability_table import CAPABILITIES, Offer
 from .case import Answerer, Case
 from .document import PAGE, differences
-from .driver_table import DRIVERS
 from .table import CASES, COMMANDS, profiles_of
 
 _BY_CODE = {command.code: command for command in COMMANDS}
@@ -96,13 +93,6 @@ class TestCapabilities:
 
     def test_a_target_without_them_gives_clients_none_of_mariadbs(self) -> None:
         assert not offered_to_clients(Capability(0)).high
-
-
-def test_the_drivers_are_those_of_the_tests() -> None:
-    words = " ".join(f"{language} {names}" for language, names in DRIVERS).lower()
-    for name in [*PROGRAMS, *(driver.module for driver in PYTHON_DRIVERS)]:
-        known = {"mysqldb": "mysqlclient", "mysql.connector": "mysql-connector-python"}
-        assert known.get(name.lower(), name.lower()) in words, name
 
 
 def test_the_document_is_fresh() -> None:
