@@ -49,6 +49,11 @@ class Ledger:
         return self.limits.max_connections - self.total
 
     @property
+    def is_short(self) -> bool:
+        """Whether anyone waits for whom no connection is being opened, or for whom opening fails."""
+        return any(bucket.failures or len(bucket.waiters) > bucket.opening for bucket in self.waiting)
+
+    @property
     def startable(self) -> int:
         """Connections that may begin to open now as far as the number of concurrent opens goes."""
         return self.limits.max_connecting - len(self.openings)

@@ -92,6 +92,11 @@ class Pool(Generic[ConnectionT]):
         """Whether anyone waits for a connection."""
         return self._state.waiting
 
+    @property
+    def is_short(self) -> bool:
+        """Whether only a returned connection can help somebody who waits."""
+        return self._state.is_short
+
     def borrow(self, key: Hashable, settings: object, context: object = None) -> Deferred[ConnectionT]:
         """Borrow a connection as soon as possible; may be cancelled.
 

@@ -59,6 +59,11 @@ class PoolState:
         """Whether anyone waits for a connection."""
         return bool(self._waiting)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether only a returned connection can help somebody who waits."""
+        return bool(self._waiting) and self._ledger.is_short
+
     def state_of(self, connection: PooledConnection) -> SlotState | None:
         """Say who has the connection; None for one that is gone."""
         slot = self._slots.get(connection)

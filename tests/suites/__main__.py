@@ -12,7 +12,7 @@ from pathlib import Path
 from proxy.demo.private_server import DatabaseError
 
 from .comparison import Comparison, compare
-from .known import load_known
+from .known import load_known, reasons_of
 from .outcomes import Unavailable
 from .registry import SUITES, suite_named
 from .report import details, summary
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in options.names or [suite.name for suite in SUITES]:
         print(f"{name} ...", flush=True)
         try:
-            comparison = compare(suite_named(name), CACHE, known.get(name, {}), tuple(options.only))
+            comparison = compare(suite_named(name), CACHE, reasons_of(name, known), tuple(options.only))
         except (Unavailable, DatabaseError) as error:
             print(f"  cannot be run here: {error}", flush=True)
             missing.append(name)

@@ -1,10 +1,10 @@
-"""The differences that are known, each with its reason: known.toml, one table per suite."""
+"""The differences that are known, each with its reason: known.toml, one table per suite and its variants."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-__all__ = ["KNOWN_FILE", "load_known", "reason_for", "unused"]
+__all__ = ["KNOWN_FILE", "load_known", "reason_for", "reasons_of", "unused"]
 
 KNOWN_FILE = Path(__file__).parent / "known.toml"
 MANY = "*"
@@ -22,6 +22,12 @@ def load_known(file: Path = KNOWN_FILE) -> dict[str, dict[str, str]]:
         ):
             raise ValueError(f"{file.name}: [{suite}] is no table of tests and reasons")
     return tables
+
+
+def reasons_of(suite: str, known: Mapping[str, Reasons]) -> Reasons:
+    """Reasons of one suite: those of its table and, for a variant like "a-b", those of "a" as well."""
+    tables = [reasons for table, reasons in known.items() if f"{suite}-".startswith(f"{table}-")]
+    return {test: reason for reasons in tables for test, reason in reasons.items()}
 
 
 def reason_for(test: str, reasons: Reasons) -> str | None:

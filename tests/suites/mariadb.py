@@ -13,5 +13,4 @@ MARIADB_SUITES = (
     ClientTests(),
     ServerTests("mysqltest", TESTS),
     ServerTests("mysqltest-prepared", TESTS, ("--ps-protocol",)),
-    ServerTests("mysqltest-cursor", TESTS, ("--ps-protocol", "--cursor-protocol")),
 )

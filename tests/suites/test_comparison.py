@@ -11,7 +11,7 @@ import pytest
 from tests.suites import __main__ as command
 from tests.suites import comparison
 from tests.suites.comparison import Comparison, judge
-from tests.suites.known import KNOWN_FILE, load_known, reason_for, unused
+from tests.suites.known import KNOWN_FILE, load_known, reason_for, reasons_of, unused
 from tests.suites.outcomes import Outcome, Results, Suite, Test, Unavailable, read_log
 from tests.suites.registry import SUITES
 from tests.suites.servers import Endpoint, Way
@@ -140,6 +140,18 @@ def test_a_reason_covers_its_test_or_those_that_begin_so() -> None:
     assert reason_for("one more", reasons) is None
     assert reason_for("two[x]", reasons) == "second"
     assert unused(reasons, ["two[y]"]) == ["one"]
+
+
+def test_a_variant_of_a_suite_has_the_reasons_of_both() -> None:
+    known = {
+        "one": {"a": "first"},
+        "one-more": {"b": "second"},
+        "on": {"c": "third"},
+        "more": {"d": "fourth"},
+    }
+    assert reasons_of("one", known) == {"a": "first"}
+    assert reasons_of("one-more", known) == {"a": "first", "b": "second"}
+    assert reasons_of("other", known) == {}
 
 
 def test_the_known_differences_belong_to_suites_that_exist() -> None:

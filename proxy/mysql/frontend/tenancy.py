@@ -138,7 +138,7 @@ class Tenancy:
 
     def _foreign(self, connection: BackendConnection, reads: Diagnostics) -> Diagnostics:
         """What a connection would answer with another session's: no other statement clears it first."""
-        foreign = reads & _OUTLIVES_STATEMENTS & ~self._value.own_here
+        foreign = reads & _OUTLIVES_STATEMENTS & ~(self._value.own_here | self._value.clean_here)
         if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
             foreign |= Diagnostics.LAST_GTID
         return foreign
@@ -216,7 +216,7 @@ class Tenancy:
             return
         if self._last != (connection, connection.serial):
             self._value.ever_own |= self._value.own_here
-            self._value.own_here = Diagnostics.NONE
+            self._value.own_here = self._value.clean_here = Diagnostics.NONE
         if is_ready(connection, self._value, reads):
             connection.lend(self._borrower)
             self.connection = connection
@@ -306,8 +306,8 @@ class Tenancy:
 
     @property
     def may_hold(self) -> bool:
-        """Whether the connection may be kept for a moment: nobody waits for one."""
-        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.waiting
+        """Whether the connection may be kept for a moment: nobody waits for it."""
+        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.is_short
 
     @property
     def is_holding(self) -> bool:

@@ -57,7 +57,7 @@ def _part_from_last(
     if connection.has_foreign_traces(value) or reads & ~Diagnostics.LAST_INSERT_ID:
         yield reset(connection)
         connection.traces_of = None
-        value.own_here = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
+        value.clean_here = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
 
 @inlineCallbacks

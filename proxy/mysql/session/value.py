@@ -42,6 +42,7 @@ class SessionValue:
         "_initial_status",
         "after_reset",
         "characteristics",
+        "clean_here",
         "conditions_seen",
         "ever_own",
         "gtid_at",
@@ -87,6 +88,8 @@ class SessionValue:
         self.gtid_at: object = None
         #: FOUND_ROWS and SEQUENCE, as far as what its connection says of them is the session's own.
         self.own_here = Diagnostics.NONE
+        #: Of these its connection has nobody's.
+        self.clean_here = Diagnostics.NONE
         #: Of those, what the session has ever had.
         self.ever_own = Diagnostics.NONE
         #: It was refused diagnostics once: from its next statement on it keeps its connection.
@@ -211,7 +214,7 @@ class SessionValue:
         self.status = self._initial_status
         self.resets += 1
         self.conditions_seen = self.wants_diagnostics = False
-        self.own_here = self.ever_own = Diagnostics.NONE
+        self.own_here = self.clean_here = self.ever_own = Diagnostics.NONE
         self.last_insert_id = self.reported_insert_id = 0
 
     def what_is_lost(self) -> str:

@@ -274,9 +274,11 @@ def kill_a_statement(stage: Stage) -> object:
             ended.append(stage.driver.number_of(error))
 
     thread = victim.call_blocking(sleeps)
-    # MySQL warns that this table is deprecated, and some drivers then ask for the warnings by themselves.
-    running = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = '{statement}'"
-    stage.wait_until(lambda: killer.one(running) == 1)
+    # MySQL calls this statement deprecated, and some drivers ask for such warnings by themselves. Outside of
+    # a transaction the proxy may have given the connection to the victim by then, which needs one as well.
+    killer.run("BEGIN")
+    stage.wait_until(lambda: any(statement in row for row in killer.rows("SHOW FULL PROCESSLIST")))
+    killer.run("COMMIT")
     killer.run(f"KILL QUERY {number}")
     thread.join(30)
     assert ended in ([1317], [1]), ended

@@ -86,6 +86,35 @@ class TestTake:
         assert world.take() is None
 
 
+
+class TestShort:
+    """Whether a connection that is kept for a moment is missed by somebody."""
+
+    def test_not_without_a_queue(self, new_world):
+        world = new_world()
+        world.borrow()
+        assert not world.state.is_short
+
+    def test_not_while_each_waiter_has_one_opening(self, new_world):
+        world = new_world()
+        world.wait()
+        assert world.opens
+        assert not world.state.is_short
+
+    def test_at_the_cap(self, new_world):
+        world = new_world(max_connections=1)
+        world.borrow()
+        world.wait()
+        assert world.state.is_short
+
+    def test_when_opening_fails(self, new_world):
+        world = new_world()
+        world.borrow()
+        world.wait()
+        world.fail()
+        assert world.state.is_short
+
+
 class TestEnqueue:
     def test_an_idle_connection_beyond_the_look_back_is_found(self, new_world):
         world = new_world()
