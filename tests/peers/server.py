@@ -254,6 +254,10 @@ class Session:
         if kept:
             before, self.insert_id = self.insert_id, int(kept[1])
             return self.rows(str(before), kept[1])
+        if what.endswith("@@session.autocommit") and "DATABASE" in what:
+            return self.rows(
+                self.schema or None, "model", "1", "1" if self.variables["autocommit"] == "ON" else "0"
+            )
         if what.endswith("@@hostname, @@server_id"):
             return self.rows(*([self.schema or None] if "DATABASE" in what else []), "model", "1")
         if what.startswith("@@"):

@@ -125,9 +125,9 @@ def _definition(view: View, name: bytes) -> bytes:
     return plain[:-13] + p.text(b"\x00\x04json") + plain[-13:]
 
 
-def _between(view: View, flags: int = 0) -> list[bytes]:
+def _between(view: View, flags: int = 0, warnings: int = 0) -> list[bytes]:
     """The EOF packet behind definitions: the session's status, without what concerned a statement before."""
-    return [p.eof(view.status & ~bits.OF_ONE_STATEMENT | flags)] if view.eof else []
+    return [p.eof(view.status & ~bits.OF_ONE_STATEMENT | flags, warnings)] if view.eof else []
 
 
 @attrs.frozen
@@ -188,7 +188,7 @@ class Prepared:
         for count in (self.parameters, self.columns):
             if count:
                 out += _definitions(view, count) if self.definitions else []
-                out += _between(view)
+                out += _between(view, warnings=self.warnings)
         return out
 
 

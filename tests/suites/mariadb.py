@@ -9,8 +9,4 @@ __all__ = ["MARIADB_SUITES"]
 TESTS = tuple((Path(__file__).parent / "mysqltest.txt").read_text(encoding="utf-8").split())
 """Names of files in the folder `main` of the server's tests, chosen by what they use of the protocol."""
 
-MARIADB_SUITES = (
-    ClientTests(),
-    ServerTests("mysqltest", TESTS),
-    ServerTests("mysqltest-prepared", TESTS, ("--ps-protocol",)),
-)
+MARIADB_SUITES = (ClientTests(), ServerTests("mysqltest", TESTS))

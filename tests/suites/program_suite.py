@@ -31,6 +31,7 @@ TAIL = 3000
 TCP = "--protocol=tcp"
 """For tests that connect to "localhost", which else means the database's own socket."""
 KEPT_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys", "mtr")
+KEPT_USERS = ("root", "mariadb.sys", "mysql", "PUBLIC", "")
 # The framework around mysqltest looks through the error log; the tests tell it what to expect there.
 FRAMEWORK = "CREATE DATABASE mtr; CREATE PROCEDURE mtr.add_suppression(pattern VARCHAR(255)) DO 0;"
 ROOT_WITHOUT = re.compile(
@@ -123,7 +124,7 @@ class ServerTests:
 
 
 def tidy(endpoint: Endpoint) -> None:
-    """Remove what the previous test left in the database, and make `test` anew."""
+    """Remove what the previous test left in the database, be it that it failed, and make `test` anew."""
     kept = ", ".join(f"'{name}'" for name in KEPT_SCHEMAS)
     names = endpoint.execute(
         f"SELECT Schema_name FROM information_schema.SCHEMATA WHERE Schema_name NOT IN ({kept})"
@@ -134,7 +135,16 @@ def tidy(endpoint: Endpoint) -> None:
         except DatabaseError:
             # Its tables are gone now. What is in the way are files that no server made.
             shutil.rmtree(endpoint.database.folder / "data" / name)
+    _drop_users(endpoint)
     endpoint.execute("CREATE DATABASE test CHARACTER SET latin1")
+
+
+def _drop_users(endpoint: Endpoint) -> None:
+    kept = ", ".join(f"'{name}'" for name in KEPT_USERS)
+    for user, host, is_role in endpoint.execute(
+        f"SELECT User, Host, is_role FROM mysql.user WHERE User NOT IN ({kept})"
+    ):
+        endpoint.execute(f"DROP ROLE `{user}`" if is_role == "Y" else f"DROP USER `{user}`@`{host}`")
 
 
 def _with_password(tests: Path, copy: Path) -> Path:

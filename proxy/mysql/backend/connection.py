@@ -100,6 +100,8 @@ class BackendConnection(TwistedProtocol):
         self._traces_resets = 0
         #: Asks what only this connection knows, before it is closed.
         self.last_question: Callable[[BackendConnection], defer.Deferred[None]] = _ask_nothing
+        #: The last command has no response, unless the target has something against it.
+        self.in_doubt = False
         #: Commands sent whose responses have not ended.
         self.unanswered = 0
         self.borrower: Borrower | None = None

@@ -7,7 +7,7 @@ import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..session.lexer import split_statements
-from ..session.settings import FRESH, Settings, assignments, autocommit_of
+from ..session.settings import FRESH, Settings, assignments
 from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket, Reader
@@ -34,6 +34,7 @@ __all__ = [
     "ask",
     "become",
     "command",
+    "confirm",
     "insert_id_in",
     "query",
     "reset",
@@ -49,7 +50,8 @@ _TRACKERS = (
     "@@session.session_track_state_change=ON,@@session.session_track_transaction_info='CHARACTERISTICS'"
 )
 SERVER_IDENTITY = "@@hostname, @@server_id"
-_STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}"
+#: MySQL's status flags do not tell a fresh session's autocommit where the global value is 0.
+_STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}, @@session.autocommit"
 #: Its LIMIT stands above a session's sql_select_limit.
 ASK_INSERT_ID = "SELECT LAST_INSERT_ID() LIMIT 1"
 _NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
@@ -213,6 +215,11 @@ def insert_id_in(row: Row) -> int | None:
         return None
 
 
+def confirm(connection: BackendConnection) -> Deferred[Any]:
+    """Ask something, so that whatever was still to come has come; fails if there was anything."""
+    return command(connection, bytes((Command.PING,)))
+
+
 def set_up(connection: BackendConnection) -> Deferred[None]:
     """Bring a fresh connection to the state every connection starts in."""
     return _start_afresh(connection, b"")
@@ -244,15 +251,17 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
             baseline.update(changes.variables)
     yield _answer(connection, is_last=False)
     answer = yield _answer(connection)
-    schema, *identity = _only_row(connection, answer, 3)
+    schema, *identity, autocommit = _only_row(connection, answer, 4)
     connection.server_identity = tuple(identity)
     connection.baseline = baseline
     # A reset keeps the schema, and whether multi-statements are on.
     connection.settings = FRESH.changed(
         schema=schema or "",
         multi_statements=connection.settings.multi_statements,
-        variables=(*_NAMES_VALUES, autocommit_of(connection.status)),
+        variables=(*_NAMES_VALUES, ("autocommit", "ON" if autocommit == "1" else "OFF")),
     )
+    connection.status &= ~Status.AUTOCOMMIT
+    connection.status |= Status.AUTOCOMMIT if autocommit == "1" else 0
     connection.is_clean = True
 
 

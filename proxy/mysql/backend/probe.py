@@ -103,6 +103,9 @@ class Probe:
         self._collations = {int(number): (name, charset) for number, name, charset in answer.rows if charset}
         answer = yield self._connector.limited(query(connection, "SHOW SESSION VARIABLES"))
         self._variables = variables_to_track(name for name, _ in answer.rows if name)
+        if ("autocommit", "OFF") in answer.rows:
+            # MySQL's flags do not tell it before the first SET.
+            self._fresh_status &= ~Status.AUTOCOMMIT
 
     def stop(self) -> None:
         """Say goodbye."""

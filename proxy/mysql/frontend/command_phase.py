@@ -147,8 +147,9 @@ class CommandPhase(CommandReception):
             self.tenancy.cut("a response is outstanding")
             self.refuse(internal_error())
             return
+        code = self._packet[HEADER]
         self._scanner.begin(self._kind)
-        self._scanner.out_parameters = self._verdict.calls and self._packet[HEADER] == Command.STMT_EXECUTE
+        self._scanner.out_parameters = self._verdict.calls and code == Command.STMT_EXECUTE
         if self._verdict.calls or self._verdict.multiple:
             self._scanner.statements = calls_in(self._screening.text)
         self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
@@ -156,6 +157,7 @@ class CommandPhase(CommandReception):
         self._scanner.status = self.value.status
         self._stage = Stage.RUNNING
         connection.unanswered += self._kind is not ResponseKind.NONE
+        connection.in_doubt = connection.in_doubt or code == Command.STMT_SEND_LONG_DATA
         self._answer_began = False
         if self.channel.full:
             connection.transport.pauseProducing()
@@ -246,7 +248,9 @@ class CommandPhase(CommandReception):
         self._screening.text, text = b"", self._screening.text
         connection = self.tenancy.connection
         assert connection is not None
-        connection.unanswered -= self._kind is not ResponseKind.NONE
+        if self._kind is not ResponseKind.NONE:
+            connection.unanswered -= 1
+            connection.in_doubt = False
         self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
         if connection.is_being_killed:
             # The KILL would hit whatever runs next.
@@ -372,7 +376,10 @@ class CommandPhase(CommandReception):
 
     def close_statement(self, packet: bytes) -> None:
         """COM_STMT_CLOSE: no response; the last one open ends the pin."""
-        self.value.statements.pop(self._screening.statement_id(packet), None)
+        number = self._screening.statement_id(packet)
+        self.value.statements.pop(number, None)
+        # MySQL knows no id for "the last one": it would keep the statement, on a connection for others.
+        self._packet = packet[: HEADER + 1] + number.to_bytes(4, "little") + packet[HEADER + 5 :]
         if self.tenancy.connection is None:
             return
         if not self.value.statements:

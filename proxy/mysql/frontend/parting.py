@@ -28,6 +28,7 @@ def recover(context: EndpointContext, connection: BackendConnection, value: Sess
 
     def is_clean(_: None) -> None:
         connection.traces_of = None
+        connection.in_doubt = False
         context.pool.give_back(connection)
 
     resetting = context.limited(reset(connection))

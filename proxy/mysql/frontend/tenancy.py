@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, diagnostics_gone, interrupted
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed, TargetError
+from ..backend.own_commands import confirm, save_insert_id
 from ..session.settings import never_replay
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
@@ -302,7 +303,22 @@ class Tenancy:
         connection.settings = self._value.settings
         self._last = (connection, connection.serial)
         connection.check_is_answered()
-        self._context.pool.give_back(connection)
+        if connection.in_doubt:
+            self._confirm(connection)
+        else:
+            self._context.pool.give_back(connection)
+
+    def _confirm(self, connection: BackendConnection) -> None:
+        """Give nobody a connection on which an error may be under way that nobody has asked for."""
+
+        def confirmed(_: Any) -> None:
+            connection.in_doubt = False
+            self._context.pool.give_back(connection)
+
+        keeps_id = self._value.insert_id_at is connection
+        asking = self._context.limited(save_insert_id(connection) if keeps_id else confirm(connection))
+        asking.addCallbacks(confirmed, lambda _: self._context.pool.discard(connection))
+        asking.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     @property
     def may_hold(self) -> bool:
@@ -399,7 +415,7 @@ class Tenancy:
             # The target rolls back when the connection ends.
             connection.take_back()
             self._context.pool.discard(connection)
-        elif self._value.tie() is Tie.NONE and not self._value.unsettled:
+        elif self._value.tie() is Tie.NONE and not self._value.unsettled and not connection.in_doubt:
             connection.take_back()
             connection.settings = self._value.settings
             self._context.pool.give_back(connection)

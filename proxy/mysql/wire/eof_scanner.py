@@ -70,7 +70,8 @@ class EofScanner(ResponseScanner):
                 start = end
             elif self._groups_ended:
                 pieces.append(mutable[start:end])
-                pieces += (self._inserted_eof(data[position + 3] + 1) for _ in range(self._groups_ended))
+                for _ in range(self._groups_ended):
+                    pieces.append(self._inserted_eof(data[position + 3] + 1, warnings=self.warnings))
                 self._groups_ended = 0
                 start = end
             elif self._state is State.ROWS and offset and not self._continued and not self._eof_due:
@@ -154,9 +155,12 @@ class EofScanner(ResponseScanner):
         status = self.status
         return bytes((EOF,)) + self.warnings.to_bytes(2, "little") + status.to_bytes(2, "little")
 
-    def _inserted_eof(self, sequence: int, flags: int = 0) -> bytes:
+    def _inserted_eof(self, sequence: int, flags: int = 0, warnings: int = 0) -> bytes:
         """An EOF packet behind column definitions, in place of ``sequence`` as the database counts."""
         status = self.status & ~(MORE_RESULTS | _CURSOR_EXISTS) | flags
-        packet = frame(bytes((EOF, 0, 0)) + status.to_bytes(2, "little"), sequence + self._offset)
+        packet = frame(
+            bytes((EOF,)) + warnings.to_bytes(2, "little") + status.to_bytes(2, "little"),
+            sequence + self._offset,
+        )
         self._offset += 1
         return packet

@@ -274,11 +274,8 @@ def kill_a_statement(stage: Stage) -> object:
             ended.append(stage.driver.number_of(error))
 
     thread = victim.call_blocking(sleeps)
-    # MySQL calls this statement deprecated, and some drivers ask for such warnings by themselves. Outside of
-    # a transaction the proxy may have given the connection to the victim by then, which needs one as well.
-    killer.run("BEGIN")
+    # MySQL calls this statement deprecated, and some drivers ask for such warnings by themselves.
     stage.wait_until(lambda: any(statement in row for row in killer.rows("SHOW FULL PROCESSLIST")))
-    killer.run("COMMIT")
     killer.run(f"KILL QUERY {number}")
     thread.join(30)
     assert ended in ([1317], [1]), ended
