@@ -1,4 +1,4 @@
-"""COM_STMT_SEND_LONG_DATA has no response, but one: an error where the data is longer than the target allows."""
+"""COM_STMT_SEND_LONG_DATA has no response but one: an error where the data is longer than a target allows."""
 
 import pytest
 

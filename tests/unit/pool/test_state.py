@@ -86,7 +86,6 @@ class TestTake:
         assert world.take() is None
 
 
-
 class TestShort:
     """Whether a connection that is kept for a moment is missed by somebody."""
 
