@@ -89,7 +89,8 @@ prepared. It is left alone, and tells the database's id,
 
 - inside stored procedures, functions, triggers and views, and in `CREATE`, `ALTER` and SQL's `PREPARE`,
   which would store it;
-- in statements of more than 16 KiB;
+- in statements of more than 16 KiB, and where the client's character set (`gbk`, `big5`, `sjis`, `cp932` and
+  the like) leaves open where a literal ends; a `KILL` in such a text goes to the database, too;
 - in statements that name `PROCESSLIST`, `INNODB_TRX`, `PERFORMANCE_SCHEMA`, `SYS`, `IS_USED_LOCK` or
   another list of the server's own ids, because it is compared with those.
 

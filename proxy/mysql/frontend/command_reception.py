@@ -110,6 +110,11 @@ class CommandReception:
         return self._stage is Stage.IDLE or self._intake.uploading
 
     @property
+    def has_unread(self) -> bool:
+        """Whether the client has sent more than the present command."""
+        return self._intake.buffered > 0
+
+    @property
     def reply_sequence(self) -> int:
         """The sequence id with which to answer the present command."""
         return self._intake.sequence

@@ -39,6 +39,10 @@ def _reset_connection(phase: "CommandPhase", _packet: bytes) -> None:
 
 
 def _change_user(phase: "CommandPhase", packet: bytes) -> None:
+    if phase.has_unread:
+        # Whose commands would they be?
+        phase.broken(MalformedPacket("commands behind COM_CHANGE_USER, which is not answered yet"))
+        return
     phase.start_over()
     phase.channel.change_user(packet[HEADER:])
 

@@ -134,6 +134,9 @@ class CommandIntake:
         self._left = int.from_bytes(header[:3], "little")
         if self.ignores_ids:
             header = header[:3] + bytes((self.sequence,))
+        elif header[3] != self.sequence:
+            # The database would answer a command that it has not got whole.
+            raise OutOfOrder("a command's packets are not numbered one after the other")
         self.sequence = (header[3] + 1) & 0xFF
         self._more = self._left == MAX_PAYLOAD
         self._size += self._left
@@ -153,10 +156,11 @@ class CommandIntake:
         self._file = True
         self.uploading = True
 
-    def upload_file(self, sequence_offset: int) -> bytes:
-        """What has arrived of the file; ``uploading`` ends with the empty packet.
+    def upload_file(self, sequence_offset: int | None) -> bytes:
+        """What has arrived of the file; ``uploading`` ends with the empty packet. Raises OutOfOrder.
 
-        ``sequence_offset`` is how much higher the client counts than the database.
+        ``sequence_offset`` is how much higher the client counts than the database; None for a file that goes
+        nowhere, whose numbers do not matter.
         """
         out = []
         while self.uploading and self._buffer:
@@ -169,16 +173,20 @@ class CommandIntake:
                 break
             header = self._cut(HEADER)
             self._left = int.from_bytes(header[:3], "little")
-            self._file_sequence += 1
-            sequence = self._file_sequence if self.ignores_ids else header[3] - sequence_offset
-            out.append(header[:3] + bytes((sequence & 0xFF,)))
+            sequence = self._file_sequence = (self._file_sequence + 1) & 0xFF
+            if not self.ignores_ids and sequence_offset is not None:
+                self.sequence = (header[3] + 1) & 0xFF
+                if header[3] != (sequence + sequence_offset) & 0xFF:
+                    # A database says so once, and then nothing more to whoever comes next.
+                    raise OutOfOrder("a file's packets are not numbered one after the other")
+            out.append(header[:3] + bytes((sequence,)))
             self.uploading = self._file = self._left > 0
         return b"".join(out)
 
     def skip(self) -> None:
         """Drop what has arrived of a long command or a file."""
         if self._file:
-            self.upload_file(0)
+            self.upload_file(None)
         else:
             self.upload()
             self.text = b""

@@ -166,7 +166,7 @@ def test_a_file_ends_with_an_empty_packet(offset: int) -> None:
         intake = CommandIntake(LIMIT)
         intake.feed(p.packet(b"\x03LOAD DATA"))
         intake.take()
-        intake.begin_file()
+        intake.begin_file(start - offset - 1)
         out = b""
         for chunk in chunks:
             intake.feed(chunk)
@@ -214,3 +214,36 @@ def test_behind_a_client_that_compresses_a_command_may_have_any_id() -> None:
     commands = [b"\x03SELECT 1", b"\x0e", b"\x03SELECT 2"]
     stream = b"".join(p.packet(each, number) for number, each in enumerate(commands, 7))
     assert same_however_cut(parse, stream) == [p.packet(each) for each in commands]
+
+
+def test_the_packets_of_a_command_are_numbered_one_after_the_other() -> None:
+    """A server answers a command whose packets are not, even one that has no response."""
+    intake = CommandIntake(1 << 25)
+    intake.feed(b"\xff\xff\xff\0\x18" + bytes(0xFFFFFF - 1) + b"\x02\0\0\x07xy")
+    assert intake.take() is not None
+    with pytest.raises(OutOfOrder):
+        intake.upload()
+
+
+@pytest.mark.parametrize("wrong", [0, 4, 6, 200])
+def test_the_packets_of_a_file_are_numbered_one_after_the_other(wrong: int) -> None:
+    intake = CommandIntake(LIMIT)
+    intake.feed(p.packet(b"\x03LOAD DATA"))
+    intake.take()
+    intake.begin_file(2)
+    intake.feed(p.packet(b"a", 4))
+    assert intake.upload_file(1) == p.packet(b"a", 3)
+    intake.feed(p.packet(b"b", wrong))
+    with pytest.raises(OutOfOrder):
+        intake.upload_file(1)
+    assert intake.uploading
+
+
+def test_the_packets_of_a_file_that_goes_nowhere_may_have_any_number() -> None:
+    intake = CommandIntake(LIMIT)
+    intake.feed(p.packet(b"\x03LOAD DATA"))
+    intake.take()
+    intake.begin_file(2)
+    intake.feed(p.packet(b"a", 77) + p.packet(b"", 3))
+    intake.skip()
+    assert not intake.uploading
