@@ -150,7 +150,7 @@ class CommandPhase(CommandReception):
         code = self._packet[HEADER]
         self._scanner.begin(self._kind)
         self._scanner.out_parameters = self._verdict.calls and code == Command.STMT_EXECUTE
-        if self._verdict.calls or self._verdict.multiple:
+        if self._scanner.makes_eof and (self._verdict.calls or self._verdict.multiple):
             self._scanner.statements = calls_in(self._screening.text)
         self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
         # An error packet has no status flags: until others come, those known stand.

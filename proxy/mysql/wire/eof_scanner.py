@@ -36,6 +36,8 @@ def response_scanner(
 class EofScanner(ResponseScanner):
     """Passes responses on with EOF packets."""
 
+    makes_eof = True
+
     __slots__ = ("_eof_due", "_groups_ended", "_statement")
 
     def begin(self, kind: ResponseKind) -> None:

@@ -105,6 +105,9 @@ class ResponseScanner:
     way, ``statement_id`` a prepared statement's id.
     """
 
+    #: Whether the client gets EOF packets, for which ``statements`` and ``out_parameters`` are needed.
+    makes_eof = False
+
     __slots__ = (
         "_after_columns",
         "_columns",
