@@ -1,4 +1,4 @@
-"""The console script `rds-proxy`: check a configuration file, try the proxy out, tell the version.
+"""The console script `rds-proxy`: check a configuration, try the proxy out, show pins, tell the version.
 
 The proxy itself is started by twistd. Exit status: 0 fine, 1 a wrong configuration, 2 wrong usage.
 """
@@ -22,6 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Its arguments are its own business, also those that look like options.
     if words[:1] == ["demo"]:
         return _demo(words[1:])
+    if words[:1] == ["pins"]:
+        return _pins(words[1:])
+    if words[:1] == ["analyze"]:
+        return _analyze(words[1:])
     parser = _parser()
     try:
         arguments = parser.parse_args(words)
@@ -41,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE", help="the configuration file")
+    commands.add_parser("analyze", help="say what in a general query log would pin", add_help=False)
     commands.add_parser("demo", help="try the proxy out", add_help=False)
+    commands.add_parser("pins", help="show what pins the sessions of a running proxy", add_help=False)
     return parser
 
 
@@ -50,6 +56,18 @@ def _demo(argv: list[str]) -> int:
     from .demo.command import demo  # noqa: PLC0415
 
     return demo(argv)
+
+
+def _pins(argv: list[str]) -> int:
+    from .pins_command import pins  # noqa: PLC0415 - the other commands do without its imports
+
+    return pins(argv)
+
+
+def _analyze(argv: list[str]) -> int:
+    from .analyze.command import analyze  # noqa: PLC0415 - the other commands do without its imports
+
+    return analyze(argv)
 
 
 def _check_config(file: str) -> int:

@@ -18,6 +18,7 @@ __all__ = [
     "malformed",
     "not_owner",
     "packet_too_large",
+    "privilege_needed",
     "proxy_header_refused",
     "queue_full",
     "rate_limit_exceeded",
@@ -29,7 +30,11 @@ __all__ = [
     "too_many_of_user",
     "too_many_statements",
     "unknown_command",
+    "unknown_statement",
     "unknown_thread",
+    "unpreparable",
+    "unsupported_clause",
+    "wrong_proxy_statement",
     "wrong_sequence",
 ]
 
@@ -96,6 +101,11 @@ def too_many_statements(limit: int) -> ClientError:
         "Can't create more than max_prepared_stmt_count statements"
         f" (current value: {limit}; rds-proxy: max_prepared_statements_per_client)",
     )
+
+
+def unknown_statement(number: int, function: str) -> ClientError:
+    """A prepared statement that the client does not have; MySQL's ER_UNKNOWN_STMT_HANDLER."""
+    return ClientError(1243, "HY000", f"Unknown prepared statement handler ({number}) given to {function}")
 
 
 def proxy_header_refused(problem: str) -> ClientError:
@@ -166,6 +176,32 @@ def unknown_thread(number: int) -> ClientError:
 def not_owner(number: int) -> ClientError:
     """KILL of another user's connection without the right to do so."""
     return ClientError(1095, "HY000", f"You are not owner of thread {number}")
+
+
+def privilege_needed() -> ClientError:
+    """A statement about the whole proxy, by a user who is not in admin_users; MySQL's words."""
+    return ClientError(
+        1227,
+        "42000",
+        "Access denied; you need (at least one of) the rds-proxy admin_users privilege(s) for this operation",
+    )
+
+
+def wrong_proxy_statement(problem: str) -> ClientError:
+    """SHOW PROXY with something behind it that has no meaning."""
+    return ClientError(1064, "42000", f"You have an error in your SQL syntax; rds-proxy: {problem}")
+
+
+def unsupported_clause(what: str) -> ClientError:
+    """SHOW PROXY with LIKE or WHERE."""
+    return ClientError(1235, "42000", f"rds-proxy doesn't yet support '{what}'")
+
+
+def unpreparable() -> ClientError:
+    """SHOW PROXY as a prepared statement; MySQL's ER_UNSUPPORTED_PS."""
+    return ClientError(
+        1295, "HY000", "This command is not supported in the prepared statement protocol yet (rds-proxy)"
+    )
 
 
 def interrupted() -> ClientError:

@@ -94,6 +94,8 @@ class ProxyService(Service):
         )
         self.registry = ClientRegistry(self.context)
         self.context.find_client = self.registry.find
+        self.context.clients = self.registry.__iter__
+        self.context.target_name = lambda: self._connector.target.name
         self._sweeping = LoopingCall(self.registry.sweep)
         self._sweeping.clock = reactor
         self._listeners = Listeners(config.proxy, _ClientFactory(self), reactor)

@@ -21,7 +21,14 @@ COMPRESSION_ALGORITHMS = ("zlib", "zstd", "uncompressed")
 #: RDS's names of the ways in which a client proves its password; empty leaves the choice open.
 CLIENT_PASSWORD_AUTH_TYPES = ("", "MYSQL_NATIVE_PASSWORD", "MYSQL_CACHING_SHA2_PASSWORD")
 
+#: What pins a session, see docs/pinning.md.
+PINNING_MODES = ("minimal", "rds")
+
 _PRINTABLE = re.compile(r"[ -~]*")
+
+
+def _check_user(value: str) -> str | None:
+    return None if value else "must not hold an empty name"
 
 
 def _check_printable(value: str) -> str | None:
@@ -155,9 +162,21 @@ class _ServiceOptions(ListenerOptions):
         maximum=3600,
         description="How long a stopping proxy waits for running transactions before it disconnects clients.",
     )
+    admin_users: tuple[str, ...] = option(
+        (),
+        check=_check_user,
+        description="Users of `[[proxy.auth]]` who may see all sessions and the pool with `SHOW PROXY` "
+        "statements and `rds-proxy pins`. Everyone may see the sessions of their own user.",
+    )
     kill_abandoned_statements: bool = option(
         True,
         description="Stop a statement on the database when its client disconnects while it runs.",
+    )
+    pinning: str = option(
+        "minimal",
+        choices=PINNING_MODES,
+        description="What pins a new session. `minimal`: only what cannot be held as a value, "
+        "while it lasts. `rds`: also what RDS documents, to the end of the session, with RDS's log lines.",
     )
     diagnostics_hold_timeout: float = option(
         0.25,

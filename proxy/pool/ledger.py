@@ -13,7 +13,7 @@ from .bucket import Bucket, Opening, Slot, SlotState
 from .decisions import Close
 from .interface import OpenRequest, PooledConnection
 from .limits import PoolLimits
-from .metrics import Counters, PoolMetrics
+from .metrics import Counters, KeyMetrics, PoolMetrics
 from .reasons import CloseReason
 from .waiters import Deadlines, Waiter
 
@@ -137,6 +137,21 @@ class Ledger:
         """Return all idle slots, the longest idle first."""
         slots = [slot for bucket in self.buckets.values() for slot in bucket.idle]
         return sorted(slots, key=lambda slot: slot.idle_since)
+
+    def by_key(self) -> list[KeyMetrics]:
+        """Return the present gauges of each key that has connections or waiters."""
+        found = {key: KeyMetrics(key, waiting=len(bucket.waiters)) for key, bucket in self.buckets.items()}
+        for opening in self.openings.values():
+            # Its bucket may have been dropped since, when it was doomed.
+            key = opening.bucket.key
+            found.setdefault(key, KeyMetrics(key)).opening += 1
+        for slot in self.slots.values():
+            row = found.setdefault(slot.bucket.key, KeyMetrics(slot.bucket.key))
+            row.connections += 1
+            row.idle += slot.state is SlotState.IDLE
+            row.borrowed += slot.state is SlotState.BORROWED
+            row.closing += slot.state is SlotState.CLOSING
+        return [row for row in found.values() if row.connections or row.opening or row.waiting]
 
     def metrics(self) -> PoolMetrics:
         """Return the present gauges and counters."""

@@ -1,10 +1,12 @@
 """Gauges and counters of a pool, named after the RDS Proxy metrics they feed. Times are in seconds."""
 
+from collections.abc import Hashable
+
 import attrs
 
 from .reasons import CloseReason
 
-__all__ = ["Counters", "PoolMetrics"]
+__all__ = ["Counters", "KeyMetrics", "PoolMetrics"]
 
 
 @attrs.define
@@ -25,6 +27,19 @@ class Counters:
     opened: int = 0
     failed: int = 0
     closed: dict[CloseReason, int] = attrs.field(factory=lambda: dict.fromkeys(CloseReason, 0))
+
+
+@attrs.define
+class KeyMetrics:
+    """Gauges of one key at one moment; `connections` are the open ones: idle, borrowed or closing."""
+
+    key: Hashable
+    connections: int = 0
+    borrowed: int = 0
+    idle: int = 0
+    opening: int = 0
+    closing: int = 0
+    waiting: int = 0
 
 
 @attrs.frozen(kw_only=True)

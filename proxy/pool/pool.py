@@ -23,7 +23,7 @@ from .decisions import Abandon, Close, Decision, Decisions, Expire, Grant, Open,
 from .errors import BorrowTimeout, PoolError, is_fatal
 from .interface import ConnectionT, Connector, OpenRequest
 from .limits import PoolLimits
-from .metrics import PoolMetrics
+from .metrics import KeyMetrics, PoolMetrics
 from .reasons import CloseReason
 from .state import PoolState
 from .waiters import Waiter
@@ -61,6 +61,10 @@ class Pool(Generic[ConnectionT]):
     def metrics(self) -> PoolMetrics:
         """The present gauges and counters."""
         return self._state.metrics
+
+    def by_key(self) -> list[KeyMetrics]:
+        """The present gauges of each key that has connections or waiters; takes time for each connection."""
+        return self._state.by_key()
 
     def start(self) -> None:
         """Begin to trim and warm at intervals."""

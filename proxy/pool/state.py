@@ -19,7 +19,7 @@ from .interface import OpenRequest, PooledConnection
 from .ledger import Ledger
 from .limits import LOOK_BACK, PoolLimits
 from .matching import choose
-from .metrics import PoolMetrics
+from .metrics import KeyMetrics, PoolMetrics
 from .opening import is_provided_for, make_progress
 from .placing import grant, place
 from .reasons import CloseReason
@@ -73,6 +73,10 @@ class PoolState:
     def metrics(self) -> PoolMetrics:
         """The present gauges and counters."""
         return self._ledger.metrics()
+
+    def by_key(self) -> list[KeyMetrics]:
+        """The present gauges of each key."""
+        return self._ledger.by_key()
 
     # -- borrowing ------------------------------------------------------------------------------------------
 

@@ -4,13 +4,16 @@ import random
 import secrets
 import socket
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
 from proxy.demo.private_server import PrivateMariaDB
 
-from .packets import Account, WrongResponse, converse, log_in, query, read_response, rows
+from .cases import START_UP
+from .packets import Account, WrongResponse, ask, converse, log_in, query, read_response, rows
+from .prepared import PreparedPoint, execution, prepared, row_of
 
 __all__ = ["SINK", "Address", "Expected", "LargeResult", "connect", "expect", "fill", "server"]
 
@@ -63,7 +66,10 @@ class Expected:
 
     #: Pairs of a point select and its response.
     points: list[tuple[bytes, bytes]]
+    prepared: list[PreparedPoint]
     visit: tuple[bytes, bytes]
+    #: The start-up statements and the SELECT after them.
+    session: list[tuple[bytes, bytes]]
     large: LargeResult
 
 
@@ -104,19 +110,48 @@ def expect(address: Address, account: Account) -> Expected:
     """Ask the database itself and check every row. Raises WrongResponse."""
     with connect(address, account) as connection:
         dice = random.Random(SCHEMA)
-        points = [_point(connection, dice.randint(1, ROWS), account.legacy_eof) for _ in range(POINTS)]
-        visit = query("SELECT 1")
-        answer = read_response(connection, visit, account.legacy_eof)
-        _check(rows(answer, account.legacy_eof) == [[b"1"]])
-        return Expected(points, (visit, answer), _large(connection, account.legacy_eof))
+        numbers = [dice.randint(1, ROWS) for _ in range(POINTS)]
+        points = [_point(connection, number, account.legacy_eof) for number in numbers]
+        visit = _visit(connection, account.legacy_eof)
+        large = _large(connection, account.legacy_eof)
+        by_prepared = _prepared(connection, numbers, account.legacy_eof)
+        # Last, for it leaves other settings behind.
+        session = [_setting(connection, sql) for sql in START_UP]
+        session.append(_visit(connection, account.legacy_eof))
+        return Expected(points, by_prepared, visit, session, large)
+
+
+def _visit(connection: socket.socket, legacy_eof: bool) -> tuple[bytes, bytes]:
+    statement = query("SELECT 1")
+    answer = read_response(connection, statement, legacy_eof)
+    _check(rows(answer, legacy_eof) == [[b"1"]])
+    return statement, answer
+
+
+def _setting(connection: socket.socket, sql: str) -> tuple[bytes, bytes]:
+    statement = query(sql)
+    return statement, ask(connection, statement)
+
+
+def _body(number: int) -> bytes:
+    return f"row {number} ".ljust(BODY_LENGTH, ".").encode()
 
 
 def _point(connection: socket.socket, number: int, legacy_eof: bool) -> tuple[bytes, bytes]:
     statement = query(f"SELECT id, body FROM points WHERE id = {number}")
     answer = read_response(connection, statement, legacy_eof)
-    body = f"row {number} ".ljust(BODY_LENGTH, ".").encode()
-    _check(rows(answer, legacy_eof) == [[str(number).encode(), body]])
+    _check(rows(answer, legacy_eof) == [[str(number).encode(), _body(number)]])
     return statement, answer
+
+
+def _prepared(connection: socket.socket, numbers: Sequence[int], legacy_eof: bool) -> list[PreparedPoint]:
+    statement = prepared(connection, legacy_eof)
+    points: list[PreparedPoint] = []
+    for number in numbers:
+        answer = read_response(connection, execution(statement, number, with_type=not points), legacy_eof)
+        _check(row_of(number, _body(number)) in answer)
+        points.append((number, answer))
+    return points
 
 
 def _large(connection: socket.socket, legacy_eof: bool) -> LargeResult:

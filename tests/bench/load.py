@@ -16,8 +16,17 @@ from time import perf_counter
 
 from .database import CONNECTION_LIMIT, Address, LargeResult
 from .packets import QUIT, RECEIVE_SIZE, Account, Dialogue, WrongResponse, log_in
+from .prepared import PreparedPoint, execution
 
-__all__ = ["Exchanged", "check_large_result", "hang_up", "large_results", "point_selects", "visits"]
+__all__ = [
+    "Exchanged",
+    "check_large_result",
+    "hang_up",
+    "large_results",
+    "point_selects",
+    "prepared_selects",
+    "visits",
+]
 
 Check = Callable[[], None]
 Exchanged = tuple[bytes, bytes]
@@ -29,18 +38,20 @@ LARGE_RECEIVE_SIZE = 1 << 18
 class _Client:
     """A connection that has one statement under way."""
 
-    __slots__ = ("answer", "expected", "receive", "send", "sent_at")
+    __slots__ = ("answer", "expected", "feed", "number", "receive", "send", "sent_at")
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, feed: Iterator[Exchanged]) -> None:
+        self.feed = feed
+        self.number = connection.fileno()
         self.receive = connection.recv
         self.send = connection.send
         self.sent_at = 0.0
         self.answer = b""
         self.expected = b""
 
-    def ask(self, exchange: Exchanged, now: float) -> None:
+    def ask(self, now: float) -> None:
         """Send the next statement, which is short enough for any socket's buffer."""
-        statement, self.expected = exchange
+        statement, self.expected = next(self.feed)
         self.sent_at = now
         self.send(statement)
 
@@ -50,14 +61,33 @@ def point_selects(
 ) -> list[float]:
     """Keep one statement under way on each connection."""
     feed = _endless(exchanges)
-    clients = {connection.fileno(): _Client(connection) for connection in connections}
+    return _kept_busy([_Client(connection, feed) for connection in connections], seconds, check)
+
+
+def prepared_selects(
+    statements: Sequence[tuple[socket.socket, int]],
+    points: Sequence[PreparedPoint],
+    seconds: float,
+    check: Check,
+) -> list[float]:
+    """Keep one execution under way on each connection, of the statement with its id there."""
+    feeds = {
+        statement: _endless([(execution(statement, number), answer) for number, answer in points])
+        for statement in {statement for _, statement in statements}
+    }
+    clients = [_Client(connection, feeds[statement]) for connection, statement in statements]
+    return _kept_busy(clients, seconds, check)
+
+
+def _kept_busy(asking: Sequence[_Client], seconds: float, check: Check) -> list[float]:
+    clients = {client.number: client for client in asking}
     latencies: list[float] = []
     with select.epoll(len(clients)) as events:
         for number in clients:
             events.register(number, select.EPOLLIN)
         deadline = perf_counter() + seconds
         for client in clients.values():
-            client.ask(next(feed), perf_counter())
+            client.ask(perf_counter())
         busy = len(clients)
         while busy:
             for number, _ in _wait(events, check, deadline):
@@ -68,7 +98,7 @@ def point_selects(
                 now = perf_counter()
                 latencies.append(now - client.sent_at)
                 if now < deadline:
-                    client.ask(next(feed), now)
+                    client.ask(now)
                 else:
                     busy -= 1
     return latencies
@@ -107,19 +137,19 @@ def _what_is_wrong(answer: bytes) -> str:
 
 
 class _Visitor:
-    """A client that connects, asks once, quits, and does so again."""
+    """A client that connects, asks some statements, quits, and does so again."""
 
-    def __init__(self, address: Address, account: Account, exchange: Exchanged) -> None:
+    def __init__(self, address: Address, account: Account, exchanges: Sequence[Exchanged]) -> None:
         self._address = address
         self._account = account
-        self._exchange = exchange
+        self._exchanges = exchanges
         self.begin()
 
     def begin(self) -> None:
         self.began_at = perf_counter()
         self.connection = socket.create_connection(self._address, timeout=CONNECTION_LIMIT)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._steps: Dialogue | None = _visit(self._account, self._exchange)
+        self._steps: Dialogue | None = _visit(self._account, self._exchanges)
         next(self._steps)
 
     def is_over(self) -> bool:
@@ -142,20 +172,25 @@ class _Visitor:
         return False
 
 
-def _visit(account: Account, exchange: Exchanged) -> Dialogue:
+def _visit(account: Account, exchanges: Sequence[Exchanged]) -> Dialogue:
     yield from log_in(account)
-    statement, expected = exchange
-    answer = yield statement
-    while answer != expected:
-        if not expected.startswith(answer):
-            raise WrongResponse(_what_is_wrong(answer))
-        answer += yield b""
+    for statement, expected in exchanges:
+        answer = yield statement
+        while answer != expected:
+            if not expected.startswith(answer):
+                raise WrongResponse(_what_is_wrong(answer))
+            answer += yield b""
 
 
 def visits(
-    address: Address, account: Account, exchange: Exchanged, clients: int, seconds: float, check: Check
+    address: Address,
+    account: Account,
+    exchanges: Sequence[Exchanged],
+    clients: int,
+    seconds: float,
+    check: Check,
 ) -> list[float]:
-    """Connect, ask one statement and quit, `clients` at a time; over when the other side has hung up."""
+    """Connect, ask these statements and quit, `clients` at a time; over when the other side has hung up."""
     latencies: list[float] = []
     visitors: dict[int, _Visitor] = {}
     with select.epoll(clients) as events:
@@ -167,7 +202,7 @@ def visits(
         try:
             deadline = perf_counter() + seconds
             for _ in range(clients):
-                begun(_Visitor(address, account, exchange))
+                begun(_Visitor(address, account, exchanges))
             while visitors:
                 for number, _ in _wait(events, check, deadline):
                     visitor = visitors[number]

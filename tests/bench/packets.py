@@ -22,6 +22,7 @@ __all__ = [
     "WrongResponse",
     "ask",
     "converse",
+    "framed",
     "log_in",
     "query",
     "read_response",
@@ -69,7 +70,7 @@ class Account:
 
 def query(sql: str) -> bytes:
     """Return the COM_QUERY packet for a statement."""
-    return _framed(b"\x03" + sql.encode())
+    return framed(b"\x03" + sql.encode())
 
 
 def request_tls(connection: socket.socket, account: Account) -> bytes:
@@ -83,7 +84,7 @@ def request_tls(connection: socket.socket, account: Account) -> bytes:
         if not data:
             raise WrongResponse("the connection was closed before the greeting")
         greeting += data
-    connection.sendall(_framed(_fixed_fields(account, Capability.SSL), 1))
+    connection.sendall(framed(_fixed_fields(account, Capability.SSL), 1))
     return greeting
 
 
@@ -98,13 +99,13 @@ def log_in(account: Account, greeting: bytes = b"") -> Dialogue:
     scramble, plugin = _greeting(greeting[HEADER:])
     # With another plugin the server asks for a switch, and sends a new scramble.
     answer = _native_answer(account.password, scramble) if plugin == PLUGIN else b""
-    reply = yield from _packet(_framed(_login(account, answer, over_tls), 2 if over_tls else 1))
+    reply = yield from _packet(framed(_login(account, answer, over_tls), 2 if over_tls else 1))
     if reply[HEADER] == EOF:
         plugin, _, scramble = reply[HEADER + 1 :].partition(b"\0")
         if plugin != PLUGIN:
             raise WrongResponse(f"log-in by {plugin.decode(errors='replace')} is asked for")
         answer = _native_answer(account.password, scramble.rstrip(b"\0"))
-        reply = yield from _packet(_framed(answer, reply[3] + 1))
+        reply = yield from _packet(framed(answer, reply[3] + 1))
     if reply[HEADER] != OK:
         raise WrongResponse("the log-in did not end with OK")
 
@@ -210,7 +211,8 @@ def _native_answer(password: str, scramble: bytes) -> bytes:
     return bytes(left ^ right for left, right in zip(stage1, mask, strict=True))
 
 
-def _framed(payload: bytes, sequence: int = 0) -> bytes:
+def framed(payload: bytes, sequence: int = 0) -> bytes:
+    """Return a packet of a payload that fits into one."""
     return len(payload).to_bytes(3, "little") + bytes((sequence,)) + payload
 
 

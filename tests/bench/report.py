@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from .cases import CAPPED_CONNECTIONS, Case, Way
+from .cases import CAPPED_CONNECTIONS, START_UP, Case, Way
 from .machine import Machine
 from .rounds import Pace, Results
 from .statistics import Measurement, Ratio, ratio
@@ -75,7 +75,7 @@ def absolute_lines(results: Results) -> str:
             middle = sorted(measurements, key=lambda each: each.throughput)[len(measurements) // 2]
             cost = "" if middle.relay_cost is None else f", relay {middle.relay_cost * 1e6:.1f} us each"
             lines.append(
-                f"{case.name:10} {way.value:9} {middle.throughput:9.1f}/s, p50 {middle.p50 * 1e3:.2f} ms"
+                f"{case.name:12} {way.value:9} {middle.throughput:9.1f}/s, p50 {middle.p50 * 1e3:.2f} ms"
                 f"{cost}, generator {middle.generator_share:.0%} of a core"
             )
     return "\n".join(lines)
@@ -124,9 +124,14 @@ connections per second, log level `warn` |
 - An operation is one statement (`SELECT` of one row by primary key, text protocol, {eof}
   `CLIENT_DEPRECATE_EOF`), one visit (connect, log in, `SELECT 1`, quit, wait for the close) or one result of
   50 MB in rows of 1 kB. Each client waits for its answer before it sends the next statement.
+- A prepared point select is `COM_STMT_EXECUTE` with an integer. Each client has prepared its statement once,
+  and sent the parameter's type once, as C's libraries do; that is not in the numbers.
+- A session with {len(START_UP)} `SET` statements is a visit with them before its `SELECT`: character set,
+  `autocommit`, `sql_mode`, isolation level, time zone and others that drivers and frameworks send at their
+  start, each of which waits for its answer.
 - Every answer to a point select and to a visit is compared byte for byte with the database's own; the large
   result is compared by checksum in the first round, by length and end in all.
-- In the case of 200 clients the proxy has {CAPPED_CONNECTIONS} database connections; the direct clients and
+- In the cases of 200 clients the proxy has {CAPPED_CONNECTIONS} database connections; the direct clients and
   HAProxy's have 200. In all other cases the proxy may open as many as it likes.
 - HAProxy passes bytes on without looking at them. It cannot share connections, hold a session or keep a
   client over a failover: it marks what a relay has to cost, and is no alternative.
@@ -136,7 +141,8 @@ connections per second, log level `warn` |
 - Network: all is on the loopback interface, so the share of the relay in a latency is larger than in reality.
 - More than one core for the relay. Clients, relay and database compete for the cores of one machine, and the
   database is given the time that the relay leaves.
-- TLS, prepared statements, transactions, pinned sessions, sessions with different settings, large statements.
+- TLS, transactions, pinned sessions, sessions with different settings side by side, large statements.
+- Statements that a client prepares anew for each execution, and more of them than a connection keeps.
 - Writes, and statements that keep the database busy: both make the relay's share smaller.
 - Behaviour over hours, and failover.
 """

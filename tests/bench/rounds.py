@@ -11,6 +11,7 @@ from . import load
 from .cases import Case, Kind, Way
 from .database import Address, Expected, connect
 from .packets import Account
+from .prepared import prepare
 from .relay import Relay
 from .statistics import Measurement, from_latencies
 
@@ -80,10 +81,9 @@ def _load(setup: Setup, case: Case, way: Way, *, first: bool) -> Iterator[Run]:
     relay = setup.relay(case, way)
     address = setup.database if relay is None else relay.address
     expected, check = setup.expected, setup.check
-    if case.kind is Kind.VISIT:
-        yield lambda seconds: load.visits(
-            address, setup.account, expected.visit, case.clients, seconds, check
-        )
+    if case.kind in (Kind.VISIT, Kind.SESSION):
+        exchanges = [expected.visit] if case.kind is Kind.VISIT else expected.session
+        yield lambda seconds: load.visits(address, setup.account, exchanges, case.clients, seconds, check)
         return
     connections: list[socket.socket] = []
     try:
@@ -92,9 +92,20 @@ def _load(setup: Setup, case: Case, way: Way, *, first: bool) -> Iterator[Run]:
             connections.append(connect(address, setup.account))
         if case.kind is Kind.POINT_SELECT:
             yield lambda seconds: load.point_selects(connections, expected.points, seconds, check)
+        elif case.kind is Kind.PREPARED_SELECT:
+            yield _prepared_load(setup, connections)
         else:
             if first:
                 load.check_large_result(connections[0], expected.large)
             yield lambda seconds: load.large_results(connections[0], expected.large, seconds, check)
     finally:
         load.hang_up(connections)
+
+
+def _prepared_load(setup: Setup, connections: Sequence[socket.socket]) -> Run:
+    points = setup.expected.prepared
+    statements: list[tuple[socket.socket, int]] = []
+    for connection in connections:
+        setup.check()
+        statements.append((connection, prepare(connection, points[0], setup.account.legacy_eof)))
+    return lambda seconds: load.prepared_selects(statements, points, seconds, setup.check)

@@ -31,6 +31,7 @@ from tests.drivers.servers import (  # noqa: E402
     connect_as_app,
     prepare,
 )
+from tests.drivers.sharing import Crossing, two_connections  # noqa: E402
 from tests.integration.certificates import Authority  # noqa: E402
 from tests.integration.daemon import ProxyDaemon  # noqa: E402
 from tests.mysql_server.installation import Unavailable, find_mysql  # noqa: E402
@@ -79,6 +80,13 @@ def pair(driver_server: DriverServer, driver_proxy: ProxyDaemon) -> Pair:
     authority = Path(driver_proxy.proxy["tls_certificate"]).with_name("authority.pem")
     through = Place("proxy", driver_proxy.port, authority)
     return Pair(driver_server.vendor, driver_server.place, through, driver_server.shows_attributes)
+
+
+@pytest.fixture(scope="session")
+def crossing(driver_server: DriverServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crossing]:
+    """Another proxy before the same database, which may open two connections."""
+    with two_connections(driver_server, tmp_path_factory.mktemp("crossing")) as started:
+        yield started
 
 
 def _start_mariadb(folder: Path, stack: ExitStack) -> DriverServer:

@@ -117,6 +117,31 @@ def _streams() -> Iterator[Seed]:
     yield "proxy_protocol", "local", _NO_CUTS + signature + b"\x20\0\0\0rest"
 
 
+def _prepared() -> Iterator[Seed]:
+    """Flag, parameters, type, long data: see the target."""
+    head = b"\x17\3\0\0\0\1\1\0\0\0"
+    types, values = b"\x03\0\xfd\0\x0c\x80", b"\1\0\0\0" + p.text(b"name") + b"\4\xe8\7\1\2"
+    named = b"\x03\0\0\xfd\0" + p.text(b"n") + b"\x08\0\0"
+    yield "execute_packets", "types", b"\0\3\xfd\0\0\0" + head + b"\0\1" + types + values
+    yield "execute_packets", "null", b"\0\3\xfd\0\0\0" + head + b"\7\0"
+    yield "execute_packets", "without", b"\0\2\xfd\0\0\0" + head + b"\0\0" + p.text(b"a") + p.text(b"b")
+    yield "execute_packets", "long-data", b"\0\2\xfd\0\1\0" + head + b"\0\1\xfc\0\xfd\0" + p.text(b"b")
+    yield "execute_packets", "named", b"\1\2\xfd\0\0\0" + head + b"\3\0\1" + named + values + bytes(4)
+    yield "execute_packets", "unnamed", b"\1\2\xfd\0\0\0" + head + b"\2\0\0" + p.text(b"a") + p.text(b"b")
+    rows = b"\0\1\0\0\0\0" + p.text(b"a") + b"\1\0" + p.text(b"b")
+    yield "execute_packets", "bulk", b"\0\2\xfd\0\0\0\xfa\3\0\0\0\x80\0\x03\0\xfd\0" + rows
+    yield "execute_packets", "bulk-without", b"\0\2\xfd\0\0\0\xfa\3\0\0\0\0\0" + rows
+    yield "execute_packets", "close", b"\0\0\0\0\0\0\x19\3\0\0\0"
+    yield "shifting", "one", b"\7\0\3\2" + b"x" * 9
+    yield "shifting", "full", b"\7\0\3\5" + b"x" * 40
+    yield "shifting", "early", b"\7\0\5\2" + b"xx"
+    columns = [p.column(b"a"), p.column(b"b")]
+    yield "prepare_response", "whole", b"\7\0" + p.packets([p.prepared(3, 2, 1), p.column(b"?"), *columns])
+    yield "prepare_response", "without", b"\7\0" + p.packets([p.prepared(3, 2, 1) + b"\0"])
+    yield "prepare_response", "error", b"\7\0" + p.packets([p.err()])
+    yield "prepare_response", "result", b"\7\0" + p.packets([b"\2\1", *columns, b"\0\0", p.ok(header=0xFE)])
+
+
 def _compressed() -> Iterator[Seed]:
     for index in (0, 1):
         head = bytes((index,))
@@ -186,7 +211,7 @@ def _recorded_responses(driver: str, packets: list[tuple[bool, bytes]]) -> Itera
 
 def made() -> Iterator[Seed]:
     """Seeds that need nothing but this repository."""
-    for source in (_responses, _log_ins, _streams, _compressed, _renumbered, _texts, _sessions):
+    for source in (_responses, _log_ins, _streams, _prepared, _compressed, _renumbered, _texts, _sessions):
         yield from source()
 
 

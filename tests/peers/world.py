@@ -89,6 +89,8 @@ class World:
         )
         self.registry = ClientRegistry(self.context)
         self.context.find_client = self.registry.find
+        self.context.clients = self.registry.__iter__
+        self.context.target_name = lambda: "database:3306"
 
     @staticmethod
     def _credential(username: str) -> Credential | None:

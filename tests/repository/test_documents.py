@@ -40,6 +40,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "refused_command": {"why": "Replication is not supported through RDS Proxy"},
     "unknown_thread": {"number": 1073741830},
     "not_owner": {"number": 1073741830},
+    "wrong_proxy_statement": {"problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL or HELP"},
+    "unsupported_clause": {"what": "LIKE in SHOW PROXY"},
 }
 
 

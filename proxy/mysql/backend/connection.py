@@ -26,10 +26,11 @@ from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
 from .compressed_target import CompressedTarget
 from .errors import ConnectFailed
+from .server_statements import ServerStatements
 from .set_up import SetUp
 from .tls import certificate_problem
 
-__all__ = ["BackendConnection", "Borrower", "MAX_OWN_RESPONSE"]
+__all__ = ["MAX_OWN_RESPONSE", "BackendConnection", "Borrower"]
 
 #: The longest packet of a response to one of the proxy's own commands, in bytes.
 MAX_OWN_RESPONSE = 1 << 20
@@ -104,6 +105,8 @@ class BackendConnection(TwistedProtocol):
         self.in_doubt = False
         #: Commands sent whose responses have not ended.
         self.unanswered = 0
+        #: What it has prepared.
+        self.statements = ServerStatements()
         self.borrower: Borrower | None = None
         self.lost: str | None = None
         #: Called before each command that is sent, where the transport compresses.
@@ -272,6 +275,12 @@ class BackendConnection(TwistedProtocol):
         if self.begin_command is not None and not sequence:
             self.begin_command()
         self.transport.write(frame(payload, sequence))
+
+    def send_silently(self, payload: bytes) -> None:
+        """Send a command that has no response, whoever has the connection."""
+        if self.begin_command is not None:
+            self.begin_command()
+        self.transport.write(frame(payload))
 
     def has_unread_bytes(self) -> bool:
         """Whether anything has arrived that was not read; it is thrown away."""

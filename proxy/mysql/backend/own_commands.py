@@ -236,6 +236,7 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     statements = _statements(connection.set_up.init_query)
     connection.is_clean = False
     if first:
+        connection.statements.clear()
         connection.send(first)
     connection.send(_query(connection, _TRACKERS.format(connection.set_up.tracked_variables)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.

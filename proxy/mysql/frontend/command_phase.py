@@ -10,44 +10,48 @@ from typing import Any
 from twisted.logger import Logger
 
 from ...errors import (
-    ClientError,
     connection_lost,
     internal_error,
     interrupted,
     malformed,
     refused_command,
-    too_many_statements,
     unknown_command,
+    unpreparable,
 )
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
 from ..session.calls import calls_in
+from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
-from ..session.verdict import PLAIN, Kill, Verdict
+from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
 from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER
 from ..wire.results import farewell_text
-from ..wire.scanner import Farewell
+from ..wire.scanner_states import Farewell
 from .channel import ClientChannel
-from .command_reception import CommandReception, Stage
+from .command_reception import Stage
 from .context import EndpointContext
-from .killing import kill_client
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
+from .pin_watch import PinWatch
+from .prepared_commands import EXECUTIONS, may_prepare, prepare
+from .proxy_statements import answer_proxy_statement
 from .registry import FIRST_CLIENT_NUMBER
+from .statement_phase import StatementPhase
 from .tenancy import Tenancy
-from .visible import client_mistake, visible_error
+from .visible import client_mistake
 
 __all__ = ["CommandPhase"]
 
 _QUERY = int(Command.QUERY)
+_MAY_BE_LONG = EXECUTIONS | {Command.STMT_SEND_LONG_DATA}
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
-class CommandPhase(CommandReception):
+class CommandPhase(StatementPhase):
     """One client after its log-in; borrows on its behalf."""
 
     log = Logger()
@@ -61,15 +65,11 @@ class CommandPhase(CommandReception):
         capabilities: Capability,
         program: str,
     ) -> None:
-        super().__init__(channel, context, value, capabilities)
-        self.username: str = key.username
+        super().__init__(channel, context, key, value, capabilities)
+        self.username = key.username
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
-        self._outcomes = Outcomes(context, value, channel.number)
-        self._was_running = False
-        #: Counts commands, so that a KILL does not hit a later one than was meant.
-        self.statement_count = 0
-        #: A KILL came before the present one was sent.
-        self._interrupted = False
+        self.pin_watch = PinWatch(context.pins, value, channel.number, self.username, self._seconds)
+        self._outcomes = Outcomes(context, value, channel.number, self.pin_watch)
         #: Something of the present response has gone to the client.
         self._answer_began = False
         self.said_goodbye = False
@@ -90,7 +90,7 @@ class CommandPhase(CommandReception):
             self.refuse(connection_lost(lost))
         elif code == _QUERY:
             self._query(packet)
-        elif code in LOCAL_COMMANDS and self._intake.uploading and code != Command.STMT_SEND_LONG_DATA:
+        elif code in LOCAL_COMMANDS and self._intake.uploading and code not in _MAY_BE_LONG:
             self.refuse(malformed("the command is too long"))
         elif code in LOCAL_COMMANDS:
             LOCAL_COMMANDS[Command(code)](self, packet)
@@ -110,6 +110,9 @@ class CommandPhase(CommandReception):
         if verdict.kill is not None and verdict.kill.is_for_client(FIRST_CLIENT_NUMBER):
             self.kill(verdict.kill)
             return
+        if verdict.shows_proxy:
+            answer_proxy_statement(self, self._context, self._screening.text)
+            return
         if verdict.asks_connection_id:
             self._packet = self._screening.with_connection_id(packet, self.channel.number)
         self.run(ResponseKind.RESULT, verdict)
@@ -117,23 +120,30 @@ class CommandPhase(CommandReception):
     def _run_command(self, code: int, packet: bytes) -> None:
         verdict = self._screening.command(code, packet, self._intake.uploading)
         if code == Command.STMT_PREPARE:
-            limit = self._context.options.max_prepared_statements_per_client
-            if len(self.value.statements) >= limit:
-                self.refuse(too_many_statements(limit))
-                return
+            self._prepare(packet, verdict)
+        else:
+            self.run(RESPONSES[code], verdict)
+
+    def _prepare(self, packet: bytes, verdict: Verdict) -> None:
+        if verdict.shows_proxy:
+            self.refuse(unpreparable())
+        elif may_prepare(self, self._context.options.max_prepared_statements_per_client):
             if verdict.asks_connection_id:
-                self._packet = self._screening.with_connection_id(packet, self.channel.number)
-        self.run(RESPONSES[code], verdict)
+                packet = self._packet = self._screening.with_connection_id(packet, self.channel.number)
+            prepare(self, packet[HEADER + 1 :], verdict, is_whole=not self._intake.uploading)
 
     # Running a command on a connection
 
-    def run(self, kind: ResponseKind, verdict: Verdict = PLAIN) -> None:
+    def run(self, kind: ResponseKind, verdict: Verdict = PLAIN, need: Need | None = None) -> None:
         """Send the present command on a connection, borrowed if need be."""
         self._kind = kind
         self._verdict = verdict
         self._stage = Stage.BUSY
-        self._interrupted = False
-        self.tenancy.acquire(verdict.reads, self._send, self.refuse)
+        self._interrupted = self._was_healed = False
+        if need is None:
+            need = Need(verdict.reads) if verdict.reads else NOTHING
+        self._need = need
+        self.tenancy.acquire(need, self._send, self.refuse)
 
     def _send(self, connection: BackendConnection) -> None:
         if self._interrupted:
@@ -148,7 +158,11 @@ class CommandPhase(CommandReception):
             self.refuse(internal_error())
             return
         code = self._packet[HEADER]
+        if self.pin_watch.is_open:
+            self.pin_watch.begins()
         self._scanner.begin(self._kind)
+        if (self._need.statement is not None or self.preparing is not None) and not self._fit(connection):
+            return
         self._scanner.out_parameters = self._verdict.calls and code == Command.STMT_EXECUTE
         if self._scanner.makes_eof and (self._verdict.calls or self._verdict.multiple):
             self._scanner.statements = calls_in(self._screening.text)
@@ -158,6 +172,7 @@ class CommandPhase(CommandReception):
         self._stage = Stage.RUNNING
         connection.unanswered += self._kind is not ResponseKind.NONE
         connection.in_doubt = connection.in_doubt or code == Command.STMT_SEND_LONG_DATA
+        self._code = code
         self._answer_began = False
         if self.channel.full:
             connection.transport.pauseProducing()
@@ -182,6 +197,8 @@ class CommandPhase(CommandReception):
             return
         if not scanner.started and not self._intake.uploading:
             scanner.first_sequence = self._intake.sequence
+        if self._copy is not None:
+            self._copy.feed(data)
         try:
             out = scanner.feed(data)
         except Farewell as problem:
@@ -214,6 +231,8 @@ class CommandPhase(CommandReception):
         lost = self.value.what_is_lost()
         tied = self.value.tie() is not Tie.NONE
         self.tenancy.lost()
+        if self.pin_watch.is_open:
+            self.pin_watch.follow()
         self._scanner.begin(ResponseKind.NONE)
         self.channel.resume("target")
         self.log.info(
@@ -244,14 +263,19 @@ class CommandPhase(CommandReception):
         if self._intake.uploading:
             self._answered_early()
             return
-        self._packet = b""
-        self._screening.text, text = b"", self._screening.text
         connection = self.tenancy.connection
         assert connection is not None
+        if self._scanner.lost_statement and self._retained:
+            self._heal(connection)
+            return
+        self._packet = self._retained = b""
+        self._screening.text, text = b"", self._screening.text
         if self._kind is not ResponseKind.NONE:
             connection.unanswered -= 1
             connection.in_doubt = False
         self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
+        if self.preparing is not None or self._need.statement is not None:
+            self._take_statement(text, connection)
         if connection.is_being_killed:
             # The KILL would hit whatever runs next.
             self._stage = Stage.BUSY
@@ -264,6 +288,8 @@ class CommandPhase(CommandReception):
         if self._stage is Stage.CLOSED:
             return
         self._stage = Stage.IDLE
+        if self.pin_watch.is_open:
+            self.pin_watch.rests()
         connection = self.tenancy.connection
         if connection is not None and connection.lost is not None:
             # Cut while its KILL was unanswered, and not yet reported as closed.
@@ -318,73 +344,12 @@ class CommandPhase(CommandReception):
         self._outcomes.settled()
         if self._stage is Stage.CLOSED:
             return
+        if self.pin_watch.is_open:
+            self.pin_watch.rests()
         self._stage = Stage.IDLE
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()
         self._next()
-
-    # KILL
-
-    @property
-    def running_on(self) -> BackendConnection | None:
-        """The connection on which the session's statement runs at the database now."""
-        return self.tenancy.connection if self._stage in (Stage.RUNNING, Stage.FILE) else None
-
-    def kill(self, kill: Kill) -> None:
-        """End a client, its statement, or this one."""
-        number = self.channel.number
-        if kill.number is None or kill.number == number:
-            self.refuse(interrupted())
-            if not kill.query_only:
-                self.channel.close()
-            return
-        self._stage = Stage.BUSY
-        killing = kill_client(self._context, self.username, kill.number, query_only=kill.query_only)
-        killing.addCallbacks(
-            lambda _: self._killed(None), lambda failure: self._killed(visible_error(failure.value))
-        )
-        killing.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
-
-    def _killed(self, refusal: ClientError | None) -> None:
-        """The KILL that the session has asked for is done, or was refused."""
-        if self._stage is not Stage.BUSY:
-            return
-        if refusal is not None:
-            self.refuse(refusal)
-            return
-        self._packet = b""
-        self._stage = Stage.IDLE
-        self.channel.send_ok(self.value.status, self.reply_sequence)
-        self._at_rest()
-        self._resume_commands()
-
-    def interrupt(self, statement_count: int) -> None:
-        """KILL QUERY: end the statement with this number if it has not reached the database."""
-        is_waiting = self._stage is Stage.BUSY and self.statement_count == statement_count
-        if is_waiting and not self.tenancy.stop_waiting():
-            self._interrupted = True
-
-    def end_by_kill(self) -> None:
-        """KILL CONNECTION: the statement ends, and like a server the proxy says nothing more.
-
-        After an error packet a client's own pool could take the connection for one that goes on.
-        """
-        self.stop()
-        self.tenancy.end(running=self._was_running, vanished=True, killed=True)
-
-    # Prepared statements, which pin as long as one is open
-
-    def close_statement(self, packet: bytes) -> None:
-        """COM_STMT_CLOSE: no response; the last one open ends the pin."""
-        number = self._screening.statement_id(packet)
-        self.value.statements.pop(number, None)
-        # MySQL knows no id for "the last one": it would keep the statement, on a connection for others.
-        self._packet = packet[: HEADER + 1] + number.to_bytes(4, "little") + packet[HEADER + 5 :]
-        if self.tenancy.connection is None:
-            return
-        if not self.value.statements:
-            self.value.unpin(PinReason.PREPARED_STATEMENT)
-        self.run(ResponseKind.NONE)
 
     # The end
 
@@ -399,20 +364,16 @@ class CommandPhase(CommandReception):
         if self._stage is Stage.IDLE and not self.value.in_transaction:
             self.channel.close()
 
-    def stop(self) -> None:
-        """What the client sends from now on is no command: it is being closed, or changes its user."""
-        if self._stage is not Stage.CLOSED:
-            self._was_running = self._stage in (Stage.RUNNING, Stage.FILE)
-            self._stage = Stage.CLOSED
-
     def start_over(self) -> None:
         """Forget the session (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
         self.tenancy.start_over()
         self.value.reset()
+        self.pin_watch.follow()
         self._loss = None
 
     def client_lost(self) -> None:
         """The client's connection is gone."""
         self.stop()
+        self.pin_watch.ended()
         self.tenancy.end(running=self._was_running, vanished=not self.said_goodbye)
         self._packet = b""

@@ -24,8 +24,10 @@ from ..wire.commands import ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.eof_scanner import response_scanner
 from ..wire.intake import CommandIntake
+from ..wire.shifting import ShiftedFrames
 from .channel import ClientChannel
 from .context import EndpointContext
+from .proxy_statements import OwnAnswer
 from .screening import Screening
 from .tenancy import Tenancy
 from .visible import client_mistake
@@ -60,6 +62,7 @@ class CommandReception:
     ) -> None:
         self.channel = channel
         self.value = value
+        self.capabilities = capabilities
         #: When the last command came, on the reactor's clock.
         self.last_active = context.clock.seconds()
         self._context = context
@@ -84,6 +87,10 @@ class CommandReception:
         self._verdict = PLAIN
         self._silent = False
         self._refusal: ClientError | None = None
+        #: What the rest of a long command goes through.
+        self._shifted: ShiftedFrames | None = None
+        #: An answer of the proxy's own that is being sent in pieces.
+        self._own_answer: OwnAnswer | None = None
         #: Told when work on a command begins, where the client counts compressed packets.
         self._begin_command: Callable[[], None] | None = None
 
@@ -169,6 +176,8 @@ class CommandReception:
 
     def drained(self) -> None:
         """The client has read what there was: go on with the commands it has sent."""
+        if self._own_answer is not None:
+            self._own_answer.resume()
         if self._intake.buffered or self._draining:
             self._next()
 
@@ -197,7 +206,7 @@ class CommandReception:
         piece = self._intake.upload()
         self._verdict = self._screening.piece(self._intake.text, self._verdict)
         self._intake.text = b""
-        connection.transport.write(piece)
+        connection.transport.write(piece if self._shifted is None else self._shifted.feed(piece))
         if not self._intake.uploading and self._kind is ResponseKind.NONE:
             self._ended()
 
@@ -235,11 +244,35 @@ class CommandReception:
         self._refusal = None
         self._packet = self._screening.text = b""
         self._stage = Stage.IDLE
-        if not self._silent:
+        if self._silent:
+            self._not_told(error)
+        else:
             self.channel.send_error(error, self._intake.sequence)
         self._at_rest()
         if not was_idle:
             self._resume_commands()
+
+    def _not_told(self, error: ClientError) -> None:
+        """The command that is refused has no response."""
+        raise NotImplementedError
+
+    def begin_own_answer(self, answer: OwnAnswer) -> None:
+        """Answer the command without the database, in as many pieces as it takes."""
+        self._stage = Stage.BUSY
+        self._own_answer = answer
+        answer.send()
+
+    def sends(self, answer: OwnAnswer) -> bool:
+        """Whether this answer is still wanted."""
+        return self._own_answer is answer and self._stage is Stage.BUSY
+
+    def end_own_answer(self) -> None:
+        """All of it is written."""
+        self._own_answer = None
+        self._packet = self._screening.text = b""
+        self._stage = Stage.IDLE
+        self._at_rest()
+        self._resume_commands()
 
     def skip(self) -> None:
         """Drop the command, once all of it has arrived, without an answer."""

@@ -15,9 +15,9 @@ from ...credentials.source import Credential
 from ...errors import ClientError, access_denied, compression_refused, tls_required
 from ..backend.connector import PoolKey
 from ..backend.errors import TargetError
+from ..session.need import NOTHING
 from ..session.settings import FRESH, Settings, autocommit_of
 from ..session.value import SessionValue
-from ..session.verdict import Diagnostics
 from ..wire.auth.plugin import NO_PASSWORD, Channel
 from ..wire.auth.registry import SERVER_PLUGINS
 from ..wire.auth_packets import AuthSwitchRequest, ChangeUser
@@ -271,7 +271,7 @@ def _check_schema(
         return
     connection = yield context.pool.borrow(key, initial, program)
     try:
-        yield context.limited(prepare(connection, SessionValue(initial, 0), Diagnostics.NONE))
+        yield context.limited(prepare(connection, SessionValue(initial, 0), NOTHING, context.clock.seconds))
     except TargetError as refusal:
         context.pool.give_back(connection) if connection.is_clean else context.pool.discard(connection)
         raise visible_error(refusal) from None

@@ -1,7 +1,7 @@
 """What all client connections of one endpoint share."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -11,10 +11,12 @@ from ...credentials.source import Credential
 from ...networks import NO_NETWORKS, Networks
 from ...pool.pool import Pool
 from ..backend.connection import BackendConnection
+from ..session.prepared import PreparedTexts
 from ..session.screen import Screen
 from ..wire.auth.rsa import RsaKeyPair
 from ..wire.capabilities import NO_CAPABILITIES, Capability
 from ..wire.compression_choice import COMPRESSION_ALGORITHMS
+from .pin_ledger import PinLedger
 from .tls import ServerTls
 
 __all__ = ["ClientOptions", "EndpointContext", "Recent", "ServerFacts"]
@@ -77,6 +79,10 @@ class ClientOptions:
     closing_packet_size: int = 256 * 1024
     balancers: Networks = NO_NETWORKS
     compression_algorithms: tuple[str, ...] = COMPRESSION_ALGORITHMS
+    #: Who may see all sessions with SHOW PROXY.
+    admin_users: tuple[str, ...] = ()
+    #: "minimal", or "rds": what RDS documents pins as well, and never ends.
+    pinning: str = "minimal"
 
 
 @attrs.frozen
@@ -117,3 +123,10 @@ class EndpointContext:
     names_collations: Recent = attrs.field(factory=Recent)
     #: A client's protocol by its connection id.
     find_client: Callable[[int], Any] = lambda _number: None
+    #: All clients' protocols, those that log in among them.
+    clients: Callable[[], Iterator[Any]] = lambda: iter(())
+    #: For the proxy's statements about itself.
+    target_name: Callable[[], str] = lambda: ""
+    pins: PinLedger = attrs.field(factory=PinLedger)
+    #: Texts that somebody has prepared.
+    texts: PreparedTexts = attrs.field(factory=PreparedTexts)

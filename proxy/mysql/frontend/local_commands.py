@@ -8,6 +8,7 @@ from ..session.verdict import Kill
 from ..wire.commands import Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import HEADER
+from .prepared_commands import close_statement, execute, fetch, reset_statement, send_long_data
 from .registry import FIRST_CLIENT_NUMBER
 
 if TYPE_CHECKING:
@@ -76,17 +77,28 @@ def _close_statement(phase: "CommandPhase", packet: bytes) -> None:
     if len(packet) < HEADER + _STMT_CLOSE_LENGTH:
         phase.broken(MalformedPacket("COM_STMT_CLOSE without a statement id"))
     else:
-        phase.close_statement(packet)
+        close_statement(phase, packet)
 
 
 def _send_long_data(phase: "CommandPhase", packet: bytes) -> None:
-    """Has no response: without the connection that has the statement there is nothing to be done."""
     if len(packet) < HEADER + _STMT_SEND_LONG_DATA_LENGTH:
         phase.broken(MalformedPacket("COM_STMT_SEND_LONG_DATA without its ids"))
-    elif phase.tenancy.connection is not None:
-        phase.run(ResponseKind.NONE)
     else:
-        phase.skip()
+        send_long_data(phase, packet)
+
+
+def _with_statement(
+    command: Callable[["CommandPhase", bytes], None],
+) -> Callable[["CommandPhase", bytes], None]:
+    """A command that names a prepared statement; it has a response."""
+
+    def checked(phase: "CommandPhase", packet: bytes) -> None:
+        if len(packet) < HEADER + _STMT_CLOSE_LENGTH:
+            phase.refuse(malformed("a command without a statement id"))
+        else:
+            command(phase, packet)
+
+    return checked
 
 
 LOCAL_COMMANDS: Final[Mapping[Command, Callable[["CommandPhase", bytes], None]]] = {
@@ -98,4 +110,8 @@ LOCAL_COMMANDS: Final[Mapping[Command, Callable[["CommandPhase", bytes], None]]]
     Command.PROCESS_KILL: _process_kill,
     Command.STMT_CLOSE: _close_statement,
     Command.STMT_SEND_LONG_DATA: _send_long_data,
+    Command.STMT_EXECUTE: _with_statement(execute),
+    Command.STMT_BULK_EXECUTE: _with_statement(execute),
+    Command.STMT_FETCH: _with_statement(fetch),
+    Command.STMT_RESET: _with_statement(reset_statement),
 }

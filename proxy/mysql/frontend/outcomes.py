@@ -5,15 +5,20 @@ from collections.abc import Callable, Sequence
 from twisted.logger import Logger
 
 from ..backend.connection import BackendConnection
+from ..backend.preparing import close_statements
 from ..session.digest import digest
 from ..session.pins import PinReason
+from ..session.prepared import NOT_EXECUTED, OpenStatement
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
+from ..wire.prepare_response import ResponseCopy
 from ..wire.results import SessionChanges
 from ..wire.scanner import ResponseScanner
 from ..wire.status import LASTING, Status
 from .context import EndpointContext
+from .executions import after_command
+from .pin_watch import PinWatch
 from .statements import remember_collation, with_known_collation
 
 __all__ = ["Outcomes"]
@@ -29,7 +34,8 @@ class Outcomes:
 
     log = Logger()
 
-    def __init__(self, context: EndpointContext, value: SessionValue, client: int) -> None:
+    def __init__(self, context: EndpointContext, value: SessionValue, client: int, watch: PinWatch) -> None:
+        self._watch = watch
         self._context = context
         self._value = value
         self._client = client
@@ -55,7 +61,6 @@ class Outcomes:
         if scanner.errno:
             self._take_error(verdict, text, connection)
         if kind is ResponseKind.PREPARE:
-            self._take_prepared(verdict, text, scanner, connection)
             return
         connection.status = scanner.status
         if scanner.result_set:
@@ -82,15 +87,42 @@ class Outcomes:
         if verdict.calls and self._value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
             self._log_pins([PinReason.UNTRACKED_STATE], text, connection)
 
-    def _take_prepared(
-        self, verdict: Verdict, text: bytes, scanner: ResponseScanner, connection: BackendConnection
+    def take_prepared(
+        self,
+        statement: OpenStatement,
+        copy: ResponseCopy,
+        text: bytes,
+        scanner: ResponseScanner,
+        connection: BackendConnection,
     ) -> None:
-        """A prepared statement has run nothing yet, but lives on this connection."""
-        if not scanner.errno:
-            self._value.statements[scanner.statement_id] = verdict
-            self._value.last_statement = scanner.statement_id
-            if self._value.pin(PinReason.PREPARED_STATEMENT, self._seconds()):
+        """A statement was prepared for the client; it has run nothing yet."""
+        if scanner.errno:
+            return
+        value = self._value
+        statement.parameters, statement.columns = scanner.parameters, scanner.columns
+        prepared = statement.prepared
+        if prepared is not None:
+            prepared.prepared(copy.response(), scanner.parameters, scanner.columns, self._seconds())
+            former = connection.statements.put(prepared, NOT_EXECUTED, scanner.statement_id)
+            close_statements(connection, [] if former is None else [former])
+        else:
+            statement.server_id = scanner.statement_id
+            if value.pin_for(PinReason.PREPARED_STATEMENT, statement.number, self._seconds()):
                 self._log_pins([PinReason.PREPARED_STATEMENT], text, connection)
+        value.open_statement(statement)
+
+    def take_executed(
+        self,
+        statement: OpenStatement,
+        code: int,
+        text: bytes,
+        scanner: ResponseScanner,
+        connection: BackendConnection,
+    ) -> None:
+        """A command about a statement has ended."""
+        reason = after_command(self._value, statement, code, scanner, connection, self._seconds())
+        if reason is not None:
+            self._log_pins([reason], text, connection)
 
     def _take_changes(
         self, verdict: Verdict, text: bytes, scanner: ResponseScanner, connection: BackendConnection
@@ -116,6 +148,8 @@ class Outcomes:
             self._log_pins(new, text, connection)
 
     def _log_pins(self, reasons: Sequence[PinReason], text: bytes, connection: BackendConnection) -> None:
+        shape = digest(text)
+        self._watch.pinned(reasons, shape)
         self.log.info(
             "[clientConnection={client}] The client session was pinned to the database connection"
             " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
@@ -123,5 +157,5 @@ class Outcomes:
             client=self._client,
             number=connection.thread_id,
             reason=", ".join(reason.value for reason in reasons),
-            digest=digest(text),
+            digest=shape,
         )

@@ -15,13 +15,8 @@ from .statements import LARGE, NAMES_ONLY, UNKNOWN_STATEMENT, verdict_of_piece
 
 __all__ = ["Screening"]
 
-_EXECUTES = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
-
 #: Bytes of a long statement that are kept.
 _DIGESTED = 4096
-
-#: MariaDB's way to say: the one prepared last.
-_LAST_STATEMENT = 0xFFFFFFFF
 
 _ALL_COMMENT = re.compile(rb"(?:\s+|#[^\n]*+\n|--\s[^\n]*+\n|/\*.*?\*/)*+(?:/\*|#|--|\Z)", re.DOTALL)
 _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
@@ -88,14 +83,7 @@ class Screening:
         self.text = packet[HEADER + 1 :] if code == Command.INIT_DB else b""
         if code == Command.INIT_DB:
             return NAMES_ONLY
-        if code in _EXECUTES:
-            return self._value.statements.get(self.statement_id(packet), UNKNOWN_STATEMENT)
         return PLAIN
-
-    def statement_id(self, packet: bytes) -> int:
-        """Which prepared statement a command means."""
-        number = int.from_bytes(packet[HEADER + 1 : HEADER + 5], "little")
-        return self._value.last_statement if number == _LAST_STATEMENT else number
 
     def with_connection_id(self, packet: bytes, number: int) -> bytes:
         """The command with the client's own id in the place of each CONNECTION_ID() of its text."""

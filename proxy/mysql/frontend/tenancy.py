@@ -4,25 +4,27 @@ A connection is kept while the session value is tied to it (a transaction, a pin
 statement that left warnings or an error (SHOW WARNINGS may follow), and until doubtful values are settled.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...errors import ClientError, diagnostics_gone, interrupted
 from ..backend.connection import BackendConnection, Borrower
-from ..backend.errors import ConnectFailed, TargetError
+from ..backend.errors import ConnectFailed
 from ..backend.own_commands import confirm, save_insert_id
-from ..session.settings import never_replay
+from ..backend.preparing import StatementRefused
+from ..session.need import Need
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .parting import abandon, recover
+from .replaying import without_what_is_gone
 from .statements import named
-from .transfer import give_insert_id, is_ready, prepare, settle
+from .transfer import bring, is_ready, lacks_statement, prepare, settle
 from .visible import visible_error
 
 __all__ = ["MAX_RETRIES", "Tenancy"]
@@ -32,9 +34,9 @@ MAX_RETRIES = 3
 
 _OUTLIVES_STATEMENTS = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
-_READ_ONLY_VARIABLE = 1238  # ER_INCORRECT_GLOBAL_LOCAL_VAR
-_NAMED_VARIABLE = re.compile(r"'(\w+)'")
-_NO_SUCH_SCHEMA = frozenset({1044, 1049})  # ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
+
+def _reading(need: Need, reads: Diagnostics) -> Need:
+    return need if need.reads == reads else attrs.evolve(need, reads=reads)
 
 
 class Tenancy:
@@ -69,33 +71,36 @@ class Tenancy:
 
     def acquire(
         self,
-        reads: Diagnostics,
+        need: Need,
         granted: Callable[[BackendConnection], None],
         refused: Callable[[ClientError], None],
     ) -> None:
         """Call ``granted`` with a connection that continues the session, or ``refused``; at once if able."""
         self._retries = 0
-        self._acquire(reads, granted, refused)
+        self._acquire(need, granted, refused)
 
     def _acquire(
         self,
-        reads: Diagnostics,
+        need: Need,
         granted: Callable[[BackendConnection], None],
         refused: Callable[[ClientError], None],
     ) -> None:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
-            foreign = self._foreign(connection, reads)
+            foreign = self._foreign(connection, need.reads)
+            gives_id = need.reads == Diagnostics.LAST_INSERT_ID
+            gives_id = gives_id and not connection.knows_insert_id_of(self._value)
             if foreign:
                 self._refuse_diagnostics(foreign, refused)
-            elif reads == Diagnostics.LAST_INSERT_ID and not connection.knows_insert_id_of(self._value):
-                self._give_insert_id(connection, granted, refused)
+            elif gives_id or lacks_statement(connection, need):
+                reads = Diagnostics.LAST_INSERT_ID if gives_id else Diagnostics.NONE
+                self._bring(connection, attrs.evolve(need, reads=reads), granted, refused)
             else:
                 granted(connection)
             return
         value = self._value
-        wanted = reads
+        wanted = reads = need.reads
         if reads or value.insert_id_at is not None:
             connection = self._connection_that_knows(reads)
             if connection is not None:
@@ -114,13 +119,13 @@ class Tenancy:
             self._context.pool.discard(connection)
             connection = self._context.pool.take(self._key, value.settings)
         if connection is not None:
-            self._take(connection, reads, granted, refused)
+            self._take(connection, _reading(need, reads), granted, refused)
             return
         self._pending = borrow = self._context.pool.borrow(self._key, value.settings, self._program)
 
         def borrowed(connection: BackendConnection) -> None:
             self._pending = None
-            self._take(connection, reads, granted, refused)
+            self._take(connection, _reading(need, reads), granted, refused)
 
         def not_borrowed(failure: Failure) -> None:
             self._pending = None
@@ -148,14 +153,16 @@ class Tenancy:
         self._value.wants_diagnostics = True
         refused(diagnostics_gone(named(reads)))
 
-    def _give_insert_id(
+    def _bring(
         self,
         connection: BackendConnection,
+        need: Need,
         granted: Callable[[BackendConnection], None],
         refused: Callable[[ClientError], None],
     ) -> None:
-        """The session was tied to this connection after its last insert had run on another."""
+        """Give the connection the session is tied to what its earlier statements ran elsewhere for."""
         connection.take_back()
+        connection.settings = self._value.settings
 
         def given(_: None) -> None:
             if self._over:
@@ -165,13 +172,16 @@ class Tenancy:
             granted(connection)
 
         def failed(failure: Failure) -> None:
-            self.connection = None
-            self._value.forget_connection()
-            self._context.pool.discard(connection)
+            if failure.check(StatementRefused) and connection.lost is None and not self._over:
+                connection.lend(self._borrower)
+            else:
+                self.connection = None
+                self._value.forget_connection()
+                self._context.pool.discard(connection)
             if not self._over:
                 refused(visible_error(failure.value))
 
-        giving = self._context.limited(give_insert_id(connection, self._value))
+        giving = self._context.limited(bring(connection, self._value, need, self._context.clock.seconds))
         giving.addCallbacks(given, failed)
         giving.addErrback(self._unforeseen, refused)
 
@@ -208,7 +218,7 @@ class Tenancy:
     def _take(
         self,
         connection: BackendConnection,
-        reads: Diagnostics,
+        need: Need,
         granted: Callable[[BackendConnection], None],
         refused: Callable[[ClientError], None],
     ) -> None:
@@ -218,7 +228,7 @@ class Tenancy:
         if self._last != (connection, connection.serial):
             self._value.ever_own |= self._value.own_here
             self._value.own_here = self._value.clean_here = Diagnostics.NONE
-        if is_ready(connection, self._value, reads):
+        if is_ready(connection, self._value, need):
             connection.lend(self._borrower)
             self.connection = connection
             granted(connection)
@@ -236,16 +246,16 @@ class Tenancy:
             error = self._not_prepared(connection, failure)
             if self._over:
                 return
-            if self._schema_is_gone(failure) or self._is_no_setting(failure):
-                self._acquire(reads, granted, refused)
+            if without_what_is_gone(self._value, failure):
+                self._acquire(need, granted, refused)
             elif failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
                 # It was dead before the client's statement was sent: another one will do.
                 self._retries += 1
-                self._acquire(reads, granted, refused)
+                self._acquire(need, granted, refused)
             else:
                 refused(error)
 
-        preparing = self._context.limited(prepare(connection, self._value, reads))
+        preparing = self._context.limited(prepare(connection, self._value, need, self._context.clock.seconds))
         preparing.addCallbacks(prepared, not_prepared)
         preparing.addErrback(self._unforeseen, refused)
 
@@ -259,34 +269,12 @@ class Tenancy:
             error=error,
         )
         self._context.known_schemas.forget((self._key.username, self._value.settings.schema))
+        connection.leave_residue(self._value)
         if connection.lost is None and connection.is_clean:
             self._context.pool.give_back(connection)
         else:
             self._context.pool.discard(connection)
         return error
-
-    def _schema_is_gone(self, failure: Failure) -> bool:
-        """Go on without a schema that somebody has dropped, as on a connection of its own: USE must work."""
-        settings = self._value.settings
-        problem = failure.value
-        if not settings.schema or not isinstance(problem, TargetError):
-            return False
-        if problem.packet.errno not in _NO_SUCH_SCHEMA:
-            return False
-        self._value.settings = settings.changed(schema="")
-        return True
-
-    def _is_no_setting(self, failure: Failure) -> bool:
-        """Take a variable that the target reports but refuses to set out of the session's settings."""
-        problem = failure.value
-        if not isinstance(problem, TargetError) or problem.packet.errno != _READ_ONLY_VARIABLE:
-            return False
-        named = _NAMED_VARIABLE.search(problem.packet.message)
-        if named is None or named[1] not in self._value.settings.variables:
-            return False
-        never_replay(named[1])
-        self._value.settings = self._value.settings.changed()
-        return True
 
     def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:
         self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self._client)

@@ -1,6 +1,6 @@
 """What happens to a database connection between two sessions, and before it is returned."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -8,10 +8,12 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
 from ..backend.own_commands import ASK_INSERT_ID, Answer, ask, become, insert_id_in, query, reset
+from ..backend.preparing import StatementRefused, prepare_text
+from ..session.need import NOTHING, Need
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
-__all__ = ["give_insert_id", "is_ready", "prepare", "settle"]
+__all__ = ["bring", "is_ready", "lacks_statement", "prepare", "settle"]
 
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
@@ -19,31 +21,57 @@ _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 _TAKE_OVER = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0) FROM (SELECT 1) AS taken_over LIMIT 1"
 
 
-def is_ready(connection: BackendConnection, value: SessionValue, reads: Diagnostics) -> bool:
+def is_ready(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether a statement can be sent at once: nothing to replay, nothing to save for another session."""
     return (
         connection.settings is value.settings
         and not (connection.has_residue and connection.has_foreign_residue(value))
         and not (connection.traces_of is not None and connection.has_foreign_traces(value))
-        and not reads
+        and (need is NOTHING or (not need.reads and not lacks_statement(connection, need)))
     )
+
+
+def lacks_statement(connection: BackendConnection, need: Need) -> bool:
+    """Whether a statement must be prepared first."""
+    statement = need.statement
+    if statement is None or statement.prepared is None or statement.server_id is not None:
+        return False
+    return not connection.statements.has(statement.prepared, *need.histories)
 
 
 @inlineCallbacks
 def prepare(
-    connection: BackendConnection, value: SessionValue, reads: Diagnostics
+    connection: BackendConnection, value: SessionValue, need: Need, seconds: Callable[[], float]
 ) -> Generator[Deferred[Any], Any, None]:
     """Save what its last session needs from the connection, then replay this session's value on it."""
     # Whoever used it last must not find its own diagnostics here any more.
     connection.serial += 1
     try:
-        yield _part_from_last(connection, value, reads)
+        yield _part_from_last(connection, value, need.reads)
     except Exception as problem:
         # Nothing of this session was sent yet, and under the last one's settings anything can go wrong.
         connection.is_clean = False
         raise ConnectFailed(f"the connection could not be taken over: {problem}") from None
+    yield bring(connection, value, need, seconds)
+
+
+@inlineCallbacks
+def bring(
+    connection: BackendConnection, value: SessionValue, need: Need, seconds: Callable[[], float]
+) -> Generator[Deferred[Any], Any, None]:
+    """Bring a connection that nobody else's state is on to what a session's next statement needs."""
+    if (
+        need.statement is not None
+        and need.statement.prepared is not None
+        and lacks_statement(connection, need)
+    ):
+        try:
+            yield prepare_text(connection, need.statement.prepared, value.settings, seconds)
+        except StatementRefused:
+            yield become(connection, value.settings)
+            raise
     yield become(connection, value.settings)
-    if reads:
+    if need.reads:
         yield give_insert_id(connection, value)
 
 

@@ -14,6 +14,7 @@ from .verdict import Diagnostics, Xa
 
 __all__ = [
     "NAMED_LOCK_FUNCTIONS",
+    "ONE_SHOT_VARIABLES",
     "VOCABULARY",
     "Evidence",
     "from_bytes",
@@ -28,7 +29,7 @@ NAMED_LOCK_FUNCTIONS = frozenset(
     b"VERSION_TOKENS_LOCK_EXCLUSIVE".split()
 )
 # TIMESTAMP: its reported value does not tell a fixed clock from DEFAULT, so it cannot be set again from it.
-_ONE_SHOT = frozenset(
+ONE_SHOT_VARIABLES = frozenset(
     b"INSERT_ID RAND_SEED1 RAND_SEED2 GTID_NEXT GTID_SEQ_NO PSEUDO_THREAD_ID PSEUDO_SLAVE_MODE "
     b"PSEUDO_REPLICA_MODE "
     b"LAST_INSERT_ID IDENTITY TIMESTAMP".split()
@@ -54,7 +55,9 @@ _WORDS = (
     b"LAST_GTID RETURNING ANALYZE NEXT NEXTVAL SETVAL "
     b"PREVIOUS CURRVAL XA START BEGIN COMMIT ROLLBACK CALL @ ;".split()
 )
-VOCABULARY = frozenset(_WORDS) | NAMED_LOCK_FUNCTIONS | _ONE_SHOT | frozenset(_SWITCHES) | {_SESSION_TRACK}
+VOCABULARY = (
+    frozenset(_WORDS) | NAMED_LOCK_FUNCTIONS | ONE_SHOT_VARIABLES | frozenset(_SWITCHES) | {_SESSION_TRACK}
+)
 
 _STRING, _QUOTES = b"'", (b"`", b'"')
 
@@ -204,7 +207,7 @@ def pins(e: Evidence) -> Iterator[PinReason]:
             yield PinReason.PROFILING
         return
     for name, value in _assignments(e):
-        if name in _ONE_SHOT:
+        if name in ONE_SHOT_VARIABLES:
             yield PinReason.ONE_SHOT_VARIABLE
         elif name.startswith(_SESSION_TRACK) and (name != b"SESSION_TRACK_SCHEMA" or value not in _ON):
             yield PinReason.SESSION_TRACKING

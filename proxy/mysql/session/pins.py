@@ -16,6 +16,8 @@ class PinReason(enum.Enum):
     NAMED_LOCK = "named_lock"
     CALC_FOUND_ROWS = "calc_found_rows"
     HANDLER = "handler"
+    CURSOR = "cursor"
+    LONG_DATA = "long_data"
     PREPARED_STATEMENT = "prepared_statement"
     TEXT_PREPARED_STATEMENT = "text_prepared_statement"
     DIAGNOSTICS = "diagnostics"

@@ -33,6 +33,29 @@ _NOT_SETTINGS: Final = frozenset(
 #: MySQL turns these off when they are set to DEFAULT, whatever their global value.
 _WRONG_DEFAULT: Final = frozenset({"foreign_key_checks", "unique_checks"})
 
+#: Variables that matter when a statement runs, not when it is prepared. A wrong one here would let a statement
+#: mean what it meant to somebody else.
+_WITHOUT_MEANING: Final = frozenset(
+    {
+        "autocommit",
+        "foreign_key_checks",
+        "innodb_lock_wait_timeout",
+        "interactive_timeout",
+        "lock_wait_timeout",
+        "long_query_time",
+        "max_execution_time",
+        "max_statement_time",
+        "net_read_timeout",
+        "net_write_timeout",
+        "transaction_isolation",
+        "transaction_read_only",
+        "tx_isolation",
+        "tx_read_only",
+        "unique_checks",
+        "wait_timeout",
+    }
+)
+
 #: Variables whose value is a name even where it looks like a number.
 _NAMES: Final = frozenset({"default_master_connection"})
 
@@ -53,11 +76,27 @@ def never_replay(name: str) -> None:
 class Settings:
     """Do not construct: ``settings`` and ``changed`` return the one object for a value."""
 
-    __slots__ = ("__weakref__", "multi_statements", "schema", "variables")
+    __slots__ = ("__weakref__", "_meaning", "multi_statements", "schema", "variables")
 
     schema: str
     multi_statements: bool
     variables: Mapping[str, str]
+    _meaning: "Settings | None"
+
+    @property
+    def meaning(self) -> "Settings":
+        """The part that preparing a statement depends on; sessions that agree on it share statements."""
+        if self._meaning is None:
+            kept = {n: value for n, value in self.variables.items() if n not in _WITHOUT_MEANING}
+            self._meaning = settings(self.schema, kept)
+        return self._meaning
+
+    def with_meaning(self, meaning: "Settings") -> "Settings":
+        """This value with the part that statements are prepared under taken from another one."""
+        if self.meaning is meaning:
+            return self
+        own = {name: value for name, value in self.variables.items() if name in _WITHOUT_MEANING}
+        return settings(meaning.schema, {**meaning.variables, **own}, self.multi_statements)
 
     def changed(
         self,
@@ -92,6 +131,7 @@ def settings(schema: str, variables: Mapping[str, str], multi_statements: bool =
         found.schema = schema
         found.multi_statements = multi_statements
         found.variables = dict(variables)
+        found._meaning = None
         _interned[key] = found
     return found
 

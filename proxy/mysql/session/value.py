@@ -5,12 +5,13 @@ has. Where neither the protocol nor the lexer can tell what a statement left beh
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Protocol
 
 from ..wire.results import SessionChanges
 from ..wire.status import LASTING, Status
 from .pins import PinReason
+from .prepared import MAX_TEXTS_SIZE, OpenStatement
 from .settings import Settings
 from .verdict import Diagnostics, Verdict
 
@@ -40,6 +41,7 @@ class SessionValue:
     __slots__ = (
         "_exclude_variable_sets",
         "_initial_status",
+        "_statements_size",
         "after_reset",
         "characteristics",
         "clean_here",
@@ -50,6 +52,7 @@ class SessionValue:
         "insert_id_at",
         "last_insert_id",
         "last_statement",
+        "names",
         "own_here",
         "pins",
         "reported_insert_id",
@@ -77,10 +80,13 @@ class SessionValue:
         self.pins: dict[PinReason, float] = {}
         #: What a one-shot SET TRANSACTION or an open transaction's start said; empty when there is none.
         self.characteristics = ""
-        #: Prepared statements of the binary protocol, by id, with what their text may do.
-        self.statements: dict[int, Verdict] = {}
+        #: What a pin's end waits for, where that is known: names of tables, ids of statements.
+        self.names: dict[PinReason, set[Hashable]] = {}
+        #: Prepared statements of the binary protocol, by the client's id.
+        self.statements: dict[int, OpenStatement] = {}
         #: The id of the one prepared last.
         self.last_statement = 0
+        self._statements_size = 0
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
@@ -129,6 +135,37 @@ class SessionValue:
     def unpin(self, reason: PinReason) -> None:
         """The cause has ended."""
         self.pins.pop(reason, None)
+        self.names.pop(reason, None)
+
+    def pin_for(self, reason: PinReason, name: Hashable, now: float) -> bool:
+        """Pin until this name is given up; returns whether the reason is new."""
+        self.names.setdefault(reason, set()).add(name)
+        return self.pin(reason, now)
+
+    def give_up(self, reason: PinReason, name: Hashable) -> None:
+        """The pin ends if this was the last name that it waited for."""
+        names = self.names.get(reason)
+        if names is not None:
+            names.discard(name)
+            if not names:
+                self.unpin(reason)
+
+    def open_statement(self, statement: OpenStatement) -> None:
+        """The client has prepared a statement."""
+        self.statements[statement.number] = statement
+        self.last_statement = statement.number
+        self._statements_size += statement.size
+
+    def close_statement(self, number: int) -> OpenStatement | None:
+        """The client needs it no more; None if it has none of this id."""
+        statement = self.statements.pop(number, None)
+        if statement is not None:
+            self._statements_size -= statement.size
+        return statement
+
+    def has_room_for(self, text: bytes) -> bool:
+        """Whether the text of one more statement can be held."""
+        return self._statements_size + len(text) <= MAX_TEXTS_SIZE
 
     def effects(self, verdict: Verdict) -> Iterable[PinReason]:
         """The pins that running a statement with this verdict causes."""
@@ -209,6 +246,8 @@ class SessionValue:
     def reset(self) -> None:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
         kept = self.settings
+        self.statements.clear()
+        self.last_statement = self._statements_size = 0
         self.settings = self.after_reset.changed(schema=kept.schema, multi_statements=kept.multi_statements)
         self.forget_connection()
         self.status = self._initial_status
@@ -216,6 +255,13 @@ class SessionValue:
         self.conditions_seen = self.wants_diagnostics = False
         self.own_here = self.clean_here = self.ever_own = Diagnostics.NONE
         self.last_insert_id = self.reported_insert_id = 0
+
+    def _unbind_statements(self) -> None:
+        """What cursors and long data they had is gone, and those that only a connection had are closed."""
+        for statement in tuple(self.statements.values()):
+            statement.server_id = None
+            if statement.prepared is None:
+                self.close_statement(statement.number)
 
     def what_is_lost(self) -> str:
         """For an error text: what the session loses with its connection."""
@@ -229,7 +275,8 @@ class SessionValue:
     def forget_connection(self) -> None:
         """The connection is gone, and with it what could not be held."""
         self.pins.clear()
-        self.statements.clear()
+        self.names.clear()
+        self._unbind_statements()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
         # What the OK packet said is the best there is now.

@@ -6,12 +6,30 @@ another client.
 """
 
 import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .pins import PinReason
+from .verdict_parts import Ask, End, TextDeallocate, TextExecute, TextPrepare, TextStatement
 
-__all__ = ["Diagnostics", "Kill", "PLAIN", "Verdict", "Xa"]
+if TYPE_CHECKING:
+    from .variable_use import VariableUse
+
+__all__ = [
+    "PLAIN",
+    "Ask",
+    "Diagnostics",
+    "End",
+    "Kill",
+    "TextDeallocate",
+    "TextExecute",
+    "TextPrepare",
+    "TextStatement",
+    "Verdict",
+    "Xa",
+]
 
 
 class Diagnostics(enum.Flag):
@@ -62,7 +80,33 @@ class Verdict:
     uses_sequence: asks a sequence for its next value, or sets it.
     kill: the text is a KILL of a connection by its id.
     asks_connection_id: calls CONNECTION_ID(), in a text whose tokens are certain.
+    shows_proxy: the text begins with SHOW PROXY, which the proxy answers.
     multiple: more than one statement; also true of a compound statement that holds statements.
+
+    What follows is known only of a text whose tokens are certain, and says nothing where it has its default.
+    Of several statements it is the sum in their order; it holds if all of them succeeded.
+
+    ends: what a successful text has ended of what there was before it.
+    names: what a successful text has opened and not closed itself, by reason, as written, without quotes; of
+        a table with its schema `schema.table`. A reason that is not in it, while it is in ``pins``, has names
+        that are not known. To be applied after ``ends``.
+    lock_parameters: parameters of a prepared text that are names for GET_LOCK(), counted from 0.
+    releases_lock: calls RELEASE_LOCK(), which may have released some.
+    renames_tables: may give a table another name.
+    variables: its user variables; None where they are not known.
+    asks: what a constant may stand for, by ``substituted``; what ``reads`` has besides cannot be had so.
+    names_tables: may read or write tables or views, which may run triggers and functions.
+    prepared: what the text does with prepared statements of the text protocol.
+    constant_set: nothing but SET of session variables to constants: what comes of it depends only on the
+        settings before it, and on there being no transaction.
+    sets_global: sets a global variable.
+    is_ddl: may change a table, view or routine; of a long text not known.
+    explains_change: what the verdict tells is all that can have made the tracker signal a changed state.
+    explains_visible_change: so it is, but for code behind the tables and views that the text names.
+    runs_code: CALL, EXECUTE of a text that is not known, or a function that is not built in. False of a text
+        that is PLAIN says nothing.
+    tracks: the values a SET gives to variables of the session tracker, as far as they are literals.
+    assigned_variables: all the system variables that SET statements assign for the session, in lower case.
     """
 
     pins: frozenset[PinReason] = frozenset()
@@ -76,6 +120,24 @@ class Verdict:
     uses_sequence: bool = False
     kill: Kill | None = None
     asks_connection_id: bool = False
+    shows_proxy: bool = False
+    ends: tuple[End, ...] = ()
+    names: Mapping[PinReason, frozenset[str]] = attrs.field(factory=dict, hash=False)
+    lock_parameters: tuple[int, ...] = ()
+    releases_lock: bool = False
+    renames_tables: bool = False
+    variables: "VariableUse | None" = attrs.field(default=None, hash=False)
+    asks: Ask = Ask.NONE
+    names_tables: bool = False
+    prepared: TextStatement | None = None
+    constant_set: bool = False
+    sets_global: bool = False
+    is_ddl: bool = False
+    explains_change: bool = False
+    explains_visible_change: bool = False
+    runs_code: bool = False
+    tracks: Mapping[str, str] = attrs.field(factory=dict, hash=False, repr=False)
+    assigned_variables: frozenset[str] = frozenset()
 
 
 PLAIN = Verdict()

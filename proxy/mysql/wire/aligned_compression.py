@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from .compression import MAX_PIECE, Compressor, stored_header
 from .framing import HEADER, MAX_PAYLOAD
-from .scanner import header_at
+from .scanner_states import header_at
 
 __all__ = ["AlignedCompressor"]
 

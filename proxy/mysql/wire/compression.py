@@ -21,15 +21,15 @@ from backports import zstd
 from .datatypes import MalformedPacket
 
 __all__ = [
-    "Algorithm",
     "COMPRESSED_HEADER",
-    "Compressor",
     "DEFAULT_ZSTD_LEVEL",
-    "Decompressor",
     "MAX_CONTENT",
     "MAX_PIECE",
     "MIN_COMPRESS_LENGTH",
     "ZSTD_LEVELS",
+    "Algorithm",
+    "Compressor",
+    "Decompressor",
     "stored_header",
 ]
 

@@ -12,7 +12,8 @@ from .commands import ResponseKind
 from .datatypes import MalformedPacket
 from .framing import HEADER, MAX_PAYLOAD, frame
 from .results import EOF, OkPacket
-from .scanner import MAX_CLOSING_PACKET, MORE_RESULTS, ResponseScanner, State, closes, header_at
+from .scanner import MAX_CLOSING_PACKET, MORE_RESULTS, ResponseScanner
+from .scanner_states import State, closes, header_at
 from .status import Status
 
 __all__ = ["EofScanner", "response_scanner"]
@@ -70,13 +71,13 @@ class EofScanner(ResponseScanner):
             if replacement is not None:
                 pieces += (mutable[start:position], replacement)
                 start = end
-            elif self._groups_ended:
+            if self._groups_ended:
                 pieces.append(mutable[start:end])
                 for _ in range(self._groups_ended):
                     pieces.append(self._inserted_eof(data[position + 3] + 1, warnings=self.warnings))
                 self._groups_ended = 0
                 start = end
-            elif self._state is State.ROWS and offset and not self._continued and not self._eof_due:
+            elif replacement is None and offset and self._is_between_rows():
                 end = self._renumber_rows(data, mutable, end)
             position = end
             if self._state is State.DONE and position < size:
@@ -84,6 +85,9 @@ class EofScanner(ResponseScanner):
         self._skip = max(0, position - size)
         pieces.append(mutable[start:])
         return b"".join(pieces)
+
+    def _is_between_rows(self) -> bool:
+        return self._state is State.ROWS and not self._continued and not self._eof_due
 
     def _opens_cursor(self, data: bytes, position: int, end: int) -> bool:
         """Whether this packet opens a cursor: it is then itself the EOF behind the column definitions."""
@@ -129,6 +133,7 @@ class EofScanner(ResponseScanner):
                 return position
             mutable[position + 3] = (data[position + 3] + offset) & 0xFF
             position += HEADER + length
+            self.rows += 1
         return position
 
     def _begin_rows(self) -> None:

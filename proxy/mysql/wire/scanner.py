@@ -18,9 +18,6 @@ with default trackers would have sent this client; the eof_scanner module serves
 packets. MySQL manual, "Text Resultset", "COM_STMT_PREPARE Response".
 """
 
-import enum
-import struct
-
 from .commands import ResponseKind
 from .datatypes import MalformedPacket
 from .framing import HEADER, MAX_PAYLOAD, frame
@@ -37,17 +34,16 @@ from .results import (
     is_progress,
 )
 from .results import select_session_changes as select_changes
+from .scanner_states import FIRST_STATE, Farewell, State, closes, header_at
 from .status import Status
 
 __all__ = [
     "DEFAULT_SHOWN_VARIABLES",
+    "LOST_STATEMENT",
     "MAX_CLOSING_PACKET",
     "MORE_RESULTS",
-    "Farewell",
+    "TOO_MANY_STATEMENTS",
     "ResponseScanner",
-    "State",
-    "closes",
-    "header_at",
 ]
 
 #: The longest packet that is held to be parsed whole (OK, ERR, EOF, prepare response), in bytes.
@@ -64,37 +60,15 @@ DEFAULT_SHOWN_VARIABLES = frozenset(
     }
 )
 
+#: ER_UNKNOWN_STMT_HANDLER, ER_NEED_REPREPARE: nothing was executed.
+LOST_STATEMENT = frozenset({1243, 1615})
+#: ER_MAX_PREPARED_STMT_COUNT_REACHED.
+TOO_MANY_STATEMENTS = frozenset({1461})
+_NO_ERRORS: frozenset[int] = frozenset()
+
 #: As a number: comparing flags of an enum costs more.
 MORE_RESULTS = int(Status.MORE_RESULTS_EXISTS)
 _STATE_CHANGED = int(Status.SESSION_STATE_CHANGED)
-#: A packet's header as one number.
-header_at = struct.Struct("<I").unpack_from
-
-
-class State(enum.IntEnum):
-    """Which packet is expected next."""
-
-    HEAD = 0
-    COLUMNS = 1
-    ROWS = 2
-    PREPARE = 3
-    FIELDS = 4
-    STRING = 5
-    DONE = 6
-
-
-_FIRST_STATE = {
-    ResponseKind.RESULT: State.HEAD,
-    ResponseKind.PREPARE: State.PREPARE,
-    ResponseKind.ROWS: State.ROWS,
-    ResponseKind.FIELDS: State.FIELDS,
-    ResponseKind.STRING: State.STRING,
-    ResponseKind.NONE: State.DONE,
-}
-
-
-class Farewell(MalformedPacket):
-    """The server speaks first: it is about to close."""
 
 
 class ResponseScanner:
@@ -122,14 +96,20 @@ class ResponseScanner:
         "_state",
         "affected_rows",
         "changes",
+        "columns",
         "done",
         "errno",
         "first_sequence",
+        "heals",
         "infile",
         "infile_sequence",
         "last_insert_id",
         "out_parameters",
+        "own_statement_id",
+        "parameters",
         "result_set",
+        "rows",
+        "rows_last",
         "shows_all",
         "started",
         "statement_id",
@@ -152,7 +132,7 @@ class ResponseScanner:
 
     def begin(self, kind: ResponseKind) -> None:
         """Expect the response to a command with sequence id 0."""
-        self._state = _FIRST_STATE[kind]
+        self._state = FIRST_STATE[kind]
         self._held = b""
         self._skip = 0
         self._continued = False
@@ -165,6 +145,9 @@ class ResponseScanner:
         #: The id, as the database counts, with which it has asked for a file.
         self.infile_sequence = 0
         self.result_set = False
+        #: Rows of the last result set, and whether the last result was one.
+        self.rows = 0
+        self.rows_last = False
         #: Set by the caller: the sequence id with which the response must begin; 0 for any.
         self.first_sequence = 0
         #: Set by the caller: for each statement of the text whether it is a CALL; empty for a single one.
@@ -177,7 +160,17 @@ class ResponseScanner:
         self.affected_rows = 0
         self.last_insert_id = 0
         self.warnings = 0
-        self.statement_id = 0
+        #: A prepared statement's id at the database, and how many parameters and columns it has.
+        self.statement_id = self.parameters = self.columns = 0
+        #: Set by the caller: the id of a statement that the client gets instead; 0 for the database's own.
+        self.own_statement_id = 0
+        #: Set by the caller: errors that are not passed on, since the command will be sent once more.
+        self.heals: frozenset[int] = _NO_ERRORS
+
+    @property
+    def lost_statement(self) -> bool:
+        """Whether the whole response, of which the client has seen nothing, is such an error."""
+        return self.errno in self.heals and not self.result_set
 
     @property
     def sequence_offset(self) -> int:
@@ -261,15 +254,17 @@ class ResponseScanner:
             raise MalformedPacket("a closing packet is too long")
         return not whole or available >= HEADER + length
 
-    @staticmethod
-    def _pass_rows(data: bytes, position: int) -> int:
+    def _pass_rows(self, data: bytes, position: int) -> int:
         """Skip whole rows; returns the position of the first packet that is not an ordinary row."""
         last = len(data) - 5
+        rows = 0
         while position <= last:
             length = header_at(data, position)[0] & MAX_PAYLOAD
             if length == MAX_PAYLOAD or (data[position + 4] >= EOF and length):
-                return position
+                break
             position += HEADER + length
+            rows += 1
+        self.rows += rows
         return position
 
     def _packet(self, data: bytes, position: int, end: int) -> bytes | None:
@@ -292,22 +287,29 @@ class ResponseScanner:
             return None
         if length == 0:
             if state is State.ROWS:
+                self.rows += 1
                 return None
             raise MalformedPacket("empty packet in a response")
         first = data[position + 4]
         if state is State.HEAD or state is State.PREPARE:
-            return self._head(data, position, end, first)
+            replacement = self._head(data, position, end, first)
+            return b"" if self.lost_statement and data[position + 3] == 1 else replacement
         if closes(first, length):
             return self._close(data, position, end, first)
         self._continued = length == MAX_PAYLOAD
+        self.rows += 1
         return None
 
     def _head(self, data: bytes, position: int, end: int, first: int) -> bytes | None:
         if first == ERR:
             return self._close(data, position, end, first)
         if self._state is State.PREPARE:
-            self._prepared(data[position + HEADER : end])
-            return None
+            payload = data[position + HEADER : end]
+            self._prepared(payload)
+            if not self.own_statement_id:
+                return None
+            shown = b"".join((payload[:1], self.own_statement_id.to_bytes(4, "little"), payload[5:]))
+            return frame(shown, data[position + 3])
         if first == OK or (first == EOF and end - position <= 13):
             return self._close(data, position, end, first)
         if first == LOCAL_INFILE:
@@ -329,8 +331,8 @@ class ResponseScanner:
         if len(payload) < 12 or payload[0] != OK:
             raise MalformedPacket("not a prepared statement response")
         self.statement_id = int.from_bytes(payload[1:5], "little")
-        columns = int.from_bytes(payload[5:7], "little")
-        parameters = int.from_bytes(payload[7:9], "little")
+        self.columns = columns = int.from_bytes(payload[5:7], "little")
+        self.parameters = parameters = int.from_bytes(payload[7:9], "little")
         self.warnings = int.from_bytes(payload[10:12], "little")
         self._columns = parameters or columns
         self._next_columns = columns if parameters else 0
@@ -368,7 +370,8 @@ class ResponseScanner:
             self.status &= ~MORE_RESULTS
             self._finish()
             return None
-        self._result_ended(rows=self._state is State.ROWS)
+        self.rows_last = self._state is State.ROWS
+        self._result_ended(rows=self.rows_last)
         replacement = self._close_ok(payload, first)
         if self.status & MORE_RESULTS:
             self._state = State.HEAD
@@ -417,6 +420,7 @@ class ResponseScanner:
 
     def _begin_rows(self) -> None:
         self._state = State.ROWS
+        self.rows = 0
 
     def _groups_passed(self, count: int) -> None:
         """So many groups of a prepared statement's column definitions have passed."""
@@ -435,8 +439,3 @@ class ResponseScanner:
     def after_infile(self) -> None:
         """The client has sent its file; the database's verdict follows."""
         self.infile = False
-
-
-def closes(first: int, length: int) -> bool:
-    """Whether a packet where a row could stand ends the rows instead."""
-    return first == ERR or (first == EOF and length < MAX_PAYLOAD)

@@ -129,7 +129,12 @@ def _java() -> list[str]:
         raise BuildFailed(f"there is no JDK, or no {CONNECTOR_J}")
     sources = sorted((SOURCES / "java").glob("*.java"))
     classes = CACHE / "java"
-    _build(sources, classes / "Driver.class", ["javac", "-d", str(classes), *map(str, sources)], {})
+    _build(
+        sources,
+        classes / "Driver.class",
+        ["javac", "-cp", str(CONNECTOR_J), "-d", str(classes), *map(str, sources)],
+        {},
+    )
     options = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
     return ["java", *options, "-cp", f"{classes}:{CONNECTOR_J}", "Driver"]
 

@@ -1,0 +1,64 @@
+"""The statements that one connection has prepared at its server: a bounded memory, least recently used first.
+
+A server's statement is found by its text and by the history of its executions (session/prepared.py). While a
+session has a cursor open on it or sends long data to it, it is taken out, so that nobody else executes it.
+"""
+
+from collections import OrderedDict
+
+from ..session.prepared import History, PreparedText
+
+__all__ = ["DEFAULT_STATEMENTS", "ServerStatements"]
+
+#: Statements that a connection keeps prepared.
+DEFAULT_STATEMENTS = 100
+
+_Key = tuple[PreparedText, History]
+
+
+class ServerStatements:
+    """Server ids by text and history."""
+
+    __slots__ = ("_ids", "limit")
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[_Key, int] = OrderedDict()
+        self.limit = DEFAULT_STATEMENTS
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def has(self, text: PreparedText, *histories: History) -> bool:
+        """Whether there is one with any of these histories."""
+        return any((text, history) in self._ids for history in histories)
+
+    def take(self, text: PreparedText, *histories: History) -> int:
+        """Take out the first there is with one of these histories. Raises KeyError."""
+        for history in histories:
+            server_id = self._ids.pop((text, history), None)
+            if server_id is not None:
+                return server_id
+        raise KeyError(text)
+
+    def put(self, text: PreparedText, history: History, server_id: int) -> int | None:
+        """Put one in as the most recently used; returns the id of another that is to be closed for it."""
+        key = (text, history)
+        former = self._ids.pop(key, None)
+        self._ids[key] = server_id
+        return former if former != server_id else None
+
+    def surplus(self, room: int = 0) -> list[int]:
+        """Take out those that are too many, if there is to be room for more; they are to be closed."""
+        ids = []
+        while self._ids and len(self._ids) + room > self.limit:
+            ids.append(self._ids.popitem(last=False)[1])
+        return ids
+
+    def halve(self) -> list[int]:
+        """The server has too many of them: keep half from now on; the others are to be closed."""
+        self.limit = max(1, len(self._ids) // 2)
+        return self.surplus()
+
+    def clear(self) -> None:
+        """The server has forgotten them."""
+        self._ids.clear()

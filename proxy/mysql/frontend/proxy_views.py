@@ -1,0 +1,230 @@
+"""What the proxy shows of itself in SQL: the columns of each SHOW PROXY statement, and its rows.
+
+Rows are made one by one as they are asked for, so that a view of ten thousand clients can be sent in pieces;
+what has left meanwhile is left out. Nothing here shows a statement with its values.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...errors import privilege_needed
+from ..backend.connector import PoolKey
+from ..session.pin_advice import advice
+from ..session.show_proxy import ProxyView
+from ..wire.result_rows import Column, Value
+from .context import EndpointContext
+
+if TYPE_CHECKING:
+    from .client import ClientConnection
+
+__all__ = ["View", "Viewer", "view_of"]
+
+Row = Sequence[Value]
+
+#: The user of the last row of SHOW PROXY POOL.
+_ALL = "(all)"
+_LONGEST_NAME = 64
+_LONGEST_TEXT = 256
+
+
+@attrs.frozen
+class Viewer:
+    """Who asks: a client's number and user, and whether that one is in ``admin_users``."""
+
+    client: int
+    username: str
+    sees_all: bool
+
+    def sees(self, username: str) -> bool:
+        """Whether sessions of a user are shown."""
+        return self.sees_all or username == self.username
+
+
+@attrs.frozen
+class View:
+    """One statement's columns and rows; ``table`` is the name of the table in the column definitions."""
+
+    table: str
+    columns: tuple[Column, ...]
+    rows: Iterator[Row]
+
+
+_PINS = (
+    Column.integer("client"),
+    Column("user", length=_LONGEST_NAME),
+    Column("host", length=_LONGEST_NAME),
+    Column("reason", length=_LONGEST_NAME),
+    Column("since", length=20),
+    Column.seconds("seconds"),
+    Column.seconds("lost_connection_seconds"),
+    Column.integer("database_connection", nullable=True),
+    Column("digest", length=_LONGEST_TEXT),
+    Column("advice", length=_LONGEST_TEXT),
+)
+_TOTALS = (
+    Column("reason", length=_LONGEST_NAME),
+    Column("digest", length=_LONGEST_TEXT),
+    Column.integer("pinned_now"),
+    Column.integer("pins"),
+    Column.seconds("seconds"),
+    Column.seconds("lost_connection_seconds"),
+)
+_CLIENTS = (
+    Column.integer("client"),
+    Column("user", length=_LONGEST_NAME, nullable=True),
+    Column("host", length=_LONGEST_NAME),
+    Column("schema", length=_LONGEST_NAME, nullable=True),
+    Column("state", length=_LONGEST_NAME),
+    Column.seconds("seconds"),
+    Column("in_transaction", length=3),
+    Column("pinned_by", length=_LONGEST_TEXT),
+    Column.integer("database_connection", nullable=True),
+    Column.integer("statements"),
+)
+_POOL = (
+    Column("target", length=_LONGEST_TEXT),
+    Column("user", length=_LONGEST_NAME),
+    *map(Column.integer, ("connections", "borrowed", "pinned", "idle", "opening", "closing", "waiting")),
+    Column.integer("max_connections", nullable=True),
+)
+_HELP = (Column("statement", length=_LONGEST_NAME), Column("shows", length=_LONGEST_TEXT))
+
+_EXPLANATIONS = {
+    ProxyView.PINS: "why sessions keep their database connection, one row for each cause",
+    ProxyView.PIN_TOTALS: "what pins have cost since the start, by reason and statement (admin_users)",
+    ProxyView.CLIENTS: "the clients' sessions",
+    ProxyView.POOL: "the database connections by user (admin_users)",
+    ProxyView.HELP: "this",
+}
+
+
+def view_of(view: ProxyView, context: EndpointContext, viewer: Viewer) -> View:
+    """A view for one who asks; raises a ClientError if it is not for that one."""
+    if view in _FOR_ADMINS and not viewer.sees_all:
+        raise privilege_needed()
+    columns, rows = _VIEWS[view]
+    return View(f"PROXY_{view.value.replace(' ', '_')}", columns, rows(context, viewer))
+
+
+def _pins(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
+    # The sessions of the moment; a cause that ends before its turn is left out.
+    ends = context.options.pinning != "rds"
+    for session in context.pins:
+        client: ClientConnection | None = context.find_client(session.client)
+        if client is None or not viewer.sees(session.user):
+            continue
+        for cause in tuple(session.causes.values()):
+            now = context.clock.seconds()
+            yield (
+                session.client,
+                session.user,
+                str(client.peer),
+                cause.reason.value,
+                _moment(now - cause.since),
+                now - cause.since,
+                session.cause_lost_by(cause, now),
+                _database_connection(client),
+                cause.digest,
+                advice(cause.reason.value, ends=ends),
+            )
+
+
+def _totals(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
+    rows = context.pins.metrics(context.clock.seconds()).by_digest
+    for row in sorted(rows, key=lambda each: (-each.lost_connection_seconds, -each.seconds)):
+        yield (
+            row.reason.value,
+            row.digest,
+            row.pinned_now,
+            row.pins_total,
+            row.seconds,
+            row.lost_connection_seconds,
+        )
+
+
+def _clients(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
+    for client in context.clients():
+        commands = client.commands
+        if context.find_client(client.number) is not client:
+            continue
+        if commands is None:
+            if viewer.sees_all:
+                yield _logging_in(context, client)
+        elif viewer.sees(commands.username):
+            now = context.clock.seconds()
+            yield (
+                client.number,
+                commands.username,
+                str(client.peer),
+                commands.value.settings.schema or None,
+                _state(client, viewer),
+                now - commands.last_active,
+                "YES" if commands.value.in_transaction else "NO",
+                ", ".join(reason.value for reason in commands.value.pins),
+                _database_connection(client),
+                commands.statement_count,
+            )
+
+
+def _logging_in(context: EndpointContext, client: "ClientConnection") -> Row:
+    age = context.clock.seconds() - client.since
+    return (client.number, None, str(client.peer), None, "logging in", age, "NO", "", None, 0)
+
+
+def _state(client: "ClientConnection", viewer: Viewer) -> str:
+    commands = client.commands
+    assert commands is not None
+    if client.number == viewer.client or commands.running_on is not None:
+        return "running"
+    if not commands.waits_for_client:
+        return "waiting for a connection" if commands.tenancy.connection is None else "settling"
+    if commands.value.in_transaction:
+        return "idle in transaction"
+    return "idle"
+
+
+def _pool(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
+    target, pinned = context.target_name(), context.pins.pinned_by_user()
+    by_user: dict[str, list[int]] = {}
+    for row in context.pool.by_key():
+        # A user has a key for each set of capabilities that clients have.
+        user = row.key.username if isinstance(row.key, PoolKey) else str(row.key)
+        counts = (row.connections, row.borrowed, 0, row.idle, row.opening, row.closing, row.waiting)
+        before = by_user.get(user, [0] * len(counts))
+        by_user[user] = [one + other for one, other in zip(before, counts, strict=True)]
+    totals = [0] * 7
+    for user, counted in by_user.items():
+        counted[2] = pinned.get(user, 0)
+        totals = [one + other for one, other in zip(totals, counted, strict=True)]
+        yield (target, user, *counted, None)
+    yield (target, _ALL, *totals, context.pool.metrics.max_database_connections_allowed)
+
+
+def _help(_context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
+    for view, text in _EXPLANATIONS.items():
+        yield (view.statement, text)
+
+
+def _database_connection(client: "ClientConnection") -> int | None:
+    connection = client.commands.tenancy.connection if client.commands is not None else None
+    return None if connection is None else connection.thread_id
+
+
+def _moment(seconds_ago: float) -> str:
+    # The reactor's clock need not be the time of day.
+    return datetime.fromtimestamp(time.time() - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_FOR_ADMINS = frozenset((ProxyView.POOL, ProxyView.PIN_TOTALS))
+_Rows = Callable[[EndpointContext, Viewer], Iterator[Row]]
+_VIEWS: dict[ProxyView, tuple[tuple[Column, ...], _Rows]] = {
+    ProxyView.PINS: (_PINS, _pins),
+    ProxyView.PIN_TOTALS: (_TOTALS, _totals),
+    ProxyView.CLIENTS: (_CLIENTS, _clients),
+    ProxyView.POOL: (_POOL, _pool),
+    ProxyView.HELP: (_HELP, _help),
+}

@@ -1,0 +1,173 @@
+"""Prepared statements in the command phase: made to fit the connection, put back, prepared once more.
+
+A database that has forgotten a statement it had prepared (Aurora does when it restarts without cutting
+connections) says so with error 1243 before it has done anything; the statement is prepared and sent once more
+where the session had no transaction, which would be lost as well.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import ClientError
+from ..backend.connection import BackendConnection
+from ..backend.preparing import close_statements
+from ..session.need import NOTHING, Need
+from ..session.prepared import OpenStatement
+from ..session.value import SessionValue, Tie
+from ..session.verdict import PLAIN, Verdict
+from ..wire.capabilities import Capability
+from ..wire.commands import ResponseKind
+from ..wire.datatypes import MalformedPacket
+from ..wire.framing import HEADER
+from ..wire.prepare_response import ResponseCopy
+from ..wire.scanner import LOST_STATEMENT, TOO_MANY_STATEMENTS
+from ..wire.shifting import ShiftedFrames
+from .channel import ClientChannel
+from .command_reception import Stage
+from .context import EndpointContext
+from .executions import bind, put_back
+from .kill_phase import KillPhase
+from .outcomes import Outcomes
+from .prepared_commands import EXECUTIONS, need_of, ready_for_server
+from .visible import client_mistake
+
+__all__ = ["StatementPhase"]
+
+
+class StatementPhase(KillPhase):
+    """The part of the command phase that is about prepared statements."""
+
+    _outcomes: Outcomes
+
+    def __init__(
+        self,
+        channel: ClientChannel,
+        context: EndpointContext,
+        key: Any,
+        value: SessionValue,
+        capabilities: Capability,
+    ) -> None:
+        super().__init__(channel, context, value, capabilities)
+        self.context = context
+        self.key = key
+        self.seconds = self._seconds
+        self.has_attributes = bool(capabilities & Capability.QUERY_ATTRIBUTES)
+        #: The target's statements keep something of their executions (session/prepared.py).
+        self._has_history = not context.facts().is_mariadb
+        #: What the present command needs on its connection.
+        self._need = NOTHING
+        #: The statement that is being prepared, and the database's answer to that.
+        self.preparing: OpenStatement | None = None
+        self._copy: ResponseCopy | None = None
+        self._last_statement_number = 0
+        #: A command that may have to be sent again, to a database that has forgotten a statement.
+        self._retained = b""
+        #: What the rest of a long command goes through.
+        self._shifted: ShiftedFrames | None = None
+        self._was_healed = False
+        #: The present command's first byte.
+        self._code = 0
+
+    def run(self, kind: ResponseKind, verdict: Verdict = PLAIN, need: Need | None = None) -> None:
+        """Send the present command on a connection, borrowed if need be."""
+        raise NotImplementedError
+
+    def _send(self, connection: BackendConnection) -> None:
+        raise NotImplementedError
+
+    def run_statement(self, statement: OpenStatement, kind: ResponseKind, verdict: Verdict = PLAIN) -> None:
+        """Send the present command, which is about this statement, where the statement is prepared."""
+        if statement.prepared is not None:
+            self._screening.text = statement.prepared.text
+        is_execution = self._packet[HEADER] in EXECUTIONS
+        self.run(kind, verdict, need_of(statement, has_history=self._has_history and is_execution))
+
+    def _fit(self, connection: BackendConnection) -> bool:
+        """Make a command about a prepared statement one that this connection understands."""
+        is_safe = self.value.tie() is Tie.NONE and not self._intake.uploading
+        statement = self._need.statement
+        if self.preparing is not None:
+            close_statements(connection, connection.statements.surplus(room=1))
+            self._scanner.own_statement_id = self.preparing.number
+            self._copy = ResponseCopy()
+            if not self._intake.uploading and len(connection.statements):
+                self._scanner.heals, self._retained = TOO_MANY_STATEMENTS, self._packet
+        elif statement is not None:
+            if (
+                is_safe
+                and not self._was_healed
+                and statement.server_id is None
+                and self._kind is ResponseKind.RESULT
+            ):
+                self._scanner.heals, self._retained = LOST_STATEMENT, self._packet
+            server_id = bind(connection, statement, self._need.histories)
+            try:
+                self._packet, self._shifted = ready_for_server(self, statement, self._packet, server_id)
+            except MalformedPacket as problem:
+                self._need = NOTHING
+                put_back(statement, connection)
+                self.refuse(client_mistake(problem))
+                return False
+        return True
+
+    def _heal(self, connection: BackendConnection) -> None:
+        """The database has forgotten a statement, or has no room for another: send the command once more."""
+        connection.unanswered -= 1
+        self._packet, self._retained = self._retained, b""
+        self._was_healed = True
+        if self.preparing is not None:
+            close_statements(connection, connection.statements.halve())
+        else:
+            connection.statements.clear()
+            for statement in self.value.statements.values():
+                statement.server_id = None
+        self._stage = Stage.BUSY
+        self.tenancy.acquire(self._need, self._send, self.refuse)
+
+    def _take_statement(self, text: bytes, connection: BackendConnection) -> None:
+        preparing, self.preparing = self.preparing, None
+        copy, self._copy = self._copy, None
+        statement, self._need, self._shifted = self._need.statement, NOTHING, None
+        if preparing is not None and copy is not None:
+            self._outcomes.take_prepared(preparing, copy, text, self._scanner, connection)
+        elif statement is not None:
+            self._outcomes.take_executed(statement, self._code, text, self._scanner, connection)
+
+    def when_settled(self, callback: Callable[[], None]) -> None:
+        """Ask the connection for the values in effect before a command is looked at."""
+
+        def settled() -> None:
+            self._outcomes.settled()
+            if self._stage is Stage.BUSY:
+                callback()
+
+        self._stage = Stage.BUSY
+        self.tenancy.settle(settled)
+
+    def answer_prepared(self, response: bytes) -> None:
+        """Tell the client what a database has said of the same text."""
+        self._scanner.begin(ResponseKind.PREPARE)
+        self._scanner.status = self.value.status
+        self.channel.write(self._scanner.feed(response))
+        self._answered()
+
+    def answer_ok(self) -> None:
+        """Answer the command without the database."""
+        self.channel.send_ok(self.value.status, self.reply_sequence)
+        self._answered()
+
+    def _answered(self) -> None:
+        self._packet = self._screening.text = b""
+        if self._stage is Stage.BUSY:
+            self._stage = Stage.IDLE
+            self._at_rest()
+            self._resume_commands()
+
+    def next_statement(self) -> int:
+        """An id for a statement of this client."""
+        self._last_statement_number += 1
+        return self._last_statement_number
+
+    def _not_told(self, error: ClientError) -> None:
+        if self._need.statement is not None:
+            self._need.statement.refusal = error

@@ -1,0 +1,86 @@
+"""How long a session of a log is pinned here."""
+
+import pytest
+
+from proxy.analyze import pins_here as module
+from proxy.analyze.pins_here import PinsHere, pins_here
+from proxy.mysql.session.pins import PinReason
+from proxy.mysql.session.verdict import End, Verdict
+
+TABLE = PinReason.TEMPORARY_TABLE
+LOCK = PinReason.NAMED_LOCK
+
+
+def opens(reason: PinReason, *names: str) -> Verdict:
+    return Verdict(pins=frozenset((reason,)), names={reason: frozenset(names)})
+
+
+def ends(reason: PinReason, *names: str) -> Verdict:
+    return Verdict(ends=(End(reason, names or None),))
+
+
+def test_what_is_held_as_a_value_pins_nothing() -> None:
+    held = {PinReason.USER_VARIABLE, PinReason.PREPARED_STATEMENT, PinReason.DIAGNOSTICS}
+    assert pins_here(Verdict(pins=frozenset(held | {TABLE}))) == {TABLE}
+
+
+def test_a_pin_ends_with_the_last_of_its_causes() -> None:
+    pins = PinsHere()
+    assert pins.after(opens(TABLE, "a", "b")) == {TABLE}
+    pins.after(ends(TABLE, "a"))
+    assert TABLE in pins.open
+    pins.after(ends(TABLE, "b"))
+    assert pins.open == {}
+
+
+def test_repeats_of_a_lock_count() -> None:
+    pins = PinsHere()
+    for _ in range(2):
+        pins.after(opens(LOCK, "a"))
+    pins.after(ends(LOCK, "a"))
+    assert LOCK in pins.open
+    pins.after(ends(LOCK, "a"))
+    assert pins.open == {}
+
+
+def test_all_end_at_once() -> None:
+    pins = PinsHere()
+    pins.after(opens(LOCK, "a", "b"))
+    pins.after(opens(TABLE, "t"))
+    pins.after(ends(LOCK))
+    assert set(pins.open) == {TABLE}
+
+
+def test_what_is_not_known_by_name_ends_only_with_all() -> None:
+    pins = PinsHere()
+    pins.after(Verdict(pins=frozenset((LOCK,))))
+    pins.after(ends(LOCK, "a"))
+    assert LOCK in pins.open
+    pins.after(ends(LOCK))
+    assert pins.open == {}
+
+
+def test_ends_come_before_what_the_same_text_opens() -> None:
+    pins = PinsHere()
+    pins.after(opens(PinReason.LOCK_TABLES))
+    both = Verdict(
+        pins=frozenset((PinReason.LOCK_TABLES,)),
+        names={PinReason.LOCK_TABLES: frozenset("t")},
+        ends=(End(PinReason.LOCK_TABLES),),
+    )
+    pins.after(both)
+    assert PinReason.LOCK_TABLES in pins.open
+
+
+def test_what_a_text_opens_and_closes_leaves_nothing() -> None:
+    pins = PinsHere()
+    assert pins.after(opens(TABLE)) == frozenset()
+    assert pins.open == {}
+
+
+def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_NAMES", 2)
+    pins = PinsHere()
+    for name in "abcde":
+        pins.after(opens(TABLE, name))
+    assert pins.open == {TABLE: None}
