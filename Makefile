@@ -61,9 +61,10 @@ fuzz: $(VENV)/fuzz.stamp ## fuzz every parser and whole sessions for ten minutes
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/dev.stamp ## make docs/configuration.md, etc/rds-proxy.toml and docs/protocol.md from what they describe
+docs: $(VENV)/dev.stamp ## make docs/configuration.md, docs/protocol.md, the table of docs/pinning.md and etc/rds-proxy.toml
 	@$(BIN)/python -m proxy.config.reference --write
 	@$(BIN)/python -m tests.protocol --write
+	@$(BIN)/python -m tests.pinning_table --write
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -194,7 +194,7 @@ def wrong_proxy_statement(problem: str) -> ClientError:
 
 def unsupported_clause(what: str) -> ClientError:
     """SHOW PROXY with LIKE or WHERE."""
-    return ClientError(1235, "42000", f"rds-proxy doesn't yet support '{what}'")
+    return ClientError(1235, "42000", f"This version of rds-proxy doesn't yet support '{what}'")
 
 
 def unpreparable() -> ClientError:

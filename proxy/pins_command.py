@@ -5,6 +5,7 @@ Exit status: 0 answered, 1 no answer (one line says why), 2 wrong usage.
 
 import argparse
 import getpass
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,9 @@ def pins(argv: Sequence[str]) -> int:
     except (_Unclear, NoAnswer) as problem:
         print(f"rds-proxy: {_printable(str(problem))}", file=sys.stderr)
         return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may know fewer characters than the names and statements have.
+        sys.stdout.reconfigure(errors="replace")
     try:
         for line in _lines(view, answer):
             print(line)

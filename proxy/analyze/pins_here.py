@@ -5,45 +5,46 @@ statement that failed, a procedure that left something behind, a lock that was n
 statement counts as one that succeeded.
 """
 
+import re
 from collections import Counter
 
 import attrs
 
 from ..mysql.session.pins import PinReason
-from ..mysql.session.verdict import Verdict
+from ..mysql.session.verdict import End, Verdict
 
 __all__ = ["KEPT_NAMES", "PinsHere", "pins_here"]
 
 #: Names of tables, locks and the like that are kept of one session; of more only that there are some.
 KEPT_NAMES = 1000
 
-#: Held as values, so that they pin nothing, or read back before the connection is returned.
+#: Words of reasons that are held as values, or read back before the connection is returned.
 _HELD = frozenset(
-    (
-        PinReason.USER_VARIABLE,
-        PinReason.PREPARED_STATEMENT,
-        PinReason.TEXT_PREPARED_STATEMENT,
-        PinReason.DIAGNOSTICS,
-        PinReason.CALC_FOUND_ROWS,
-    )
+    ("user_variable", "prepared_statement", "text_prepared_statement", "diagnostics", "calc_found_rows")
 )
+
+
+_RELEASED = re.compile(rb"\bRELEASE_LOCK\s*\(\s*'([^'\\]*)'\s*\)", re.IGNORECASE)
 
 
 def pins_here(verdict: Verdict) -> frozenset[PinReason]:
     """What pins once a statement with this verdict has run."""
-    return verdict.pins - _HELD if verdict.pins else verdict.pins
+    return frozenset(reason for reason in verdict.pins if reason.value not in _HELD)
 
 
 @attrs.define
 class PinsHere:
-    """The pins of one session that hold now, with the names of their causes; None where they are not known."""
+    """The pins of one session that hold now, with their causes' names; None where those are not known."""
 
     open: dict[PinReason, "Counter[str] | None"] = attrs.field(factory=dict)
 
-    def after(self, verdict: Verdict) -> frozenset[PinReason]:
+    def after(self, verdict: Verdict, text: bytes) -> frozenset[PinReason]:
         """Take in a statement; returns what it has pinned for."""
         if self.open:
-            self._end(verdict)
+            for end in verdict.ends:
+                self._end(end)
+            if verdict.releases_lock and PinReason.NAMED_LOCK in self.open:
+                self._end(self._released(text))
         new = pins_here(verdict)
         for reason in new:
             self._begin(reason, verdict.names.get(reason))
@@ -59,13 +60,20 @@ class PinsHere:
         else:
             known.update(names)
 
-    def _end(self, verdict: Verdict) -> None:
-        for end in verdict.ends:
-            names = self.open.get(end.reason)
-            if end.names is None:
-                self.open.pop(end.reason, None)
-            elif names is not None:
-                names -= Counter(end.names)
-                self.open[end.reason] = names
-                if not names:
-                    del self.open[end.reason]
+    def _end(self, end: End) -> None:
+        names = self.open.get(end.reason)
+        if end.names is None:
+            self.open.pop(end.reason, None)
+        elif names is not None:
+            names -= Counter(end.names)
+            self.open[end.reason] = names
+            if not names:
+                del self.open[end.reason]
+
+    def _released(self, text: bytes) -> End:
+        """What RELEASE_LOCK() ends: the proxy asks the server, here its name is looked for."""
+        names = tuple(name.decode("utf-8", "replace") for name in _RELEASED.findall(text))
+        held = self.open[PinReason.NAMED_LOCK]
+        if not names and (held is None or held.total() == 1):
+            return End(PinReason.NAMED_LOCK)
+        return End(PinReason.NAMED_LOCK, names)

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from ..mysql.session.pin_advice import advice
-from .remedies import rds_remedy
+from ..mysql.session.rds_messages import rds_remedy
 from .sessions import Analysis
 from .tally import ReasonTally, WorldTally
 

@@ -180,5 +180,5 @@ class Analysis:
 
     def _run_here(self, entry: Entry, session: _Session) -> None:
         verdict = self._screen.verdict(entry.text, Dialect.DEFAULT)
-        for reason in sorted(each.value for each in session.pins.after(verdict)):
+        for reason in sorted(each.value for each in session.pins.after(verdict, entry.text)):
             session.here.add(reason, entry.text, entry.line)

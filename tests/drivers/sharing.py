@@ -1,8 +1,8 @@
 """A proxy of two database connections, and programs with many clients that have to do with them.
 
-A program is given its task as a line of JSON, reports as a line of JSON when its clients have done their work,
-and ends when its input ends (`python/crowd.py`). While they work the database's list of connections is looked
-at again and again; when they have, and are still connected, nobody may be pinned.
+A program is given its task as a line of JSON, reports as a line of JSON when its clients have done their
+work, and ends when its input ends (`python/crowd.py`). While they work the database's list of connections is
+looked at again and again; when they have, and are still connected, nobody may be pinned.
 """
 
 import json
@@ -74,7 +74,7 @@ def play(
     task: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a program with CLIENTS clients, and assert what this is about. AssertionError with what was wrong."""
+    """Run a program with CLIENTS clients; AssertionError if one was not served well, or pinned."""
     mark = crossing.daemon.mark()
     with ExitStack() as stack:
         seen = stack.enter_context(_watched(crossing.server.connect))
@@ -84,7 +84,9 @@ def play(
         assert process.stdin is not None
         process.stdin.close()
         status = process.wait(END_LIMIT)
-    assert (status, report) == (0, {"clients": CLIENTS, "failures": []}), _said(crossing.daemon.folder)
+    assert report is not None, _said(crossing.daemon.folder)
+    assert not report["failures"], f"{len(report['failures'])} clients failed: {report['failures'][0]}"
+    assert (status, report["clients"]) == (0, CLIENTS), _said(crossing.daemon.folder)
     assert 0 < max(seen) <= CONNECTIONS + PROBES, seen
     assert PINNED not in crossing.daemon.log_since(mark)
 
@@ -98,19 +100,17 @@ def _task(port: int) -> dict[str, object]:
 def _running(
     command: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    with (folder / "said").open("wb") as said:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            env={**os.environ, "TZ": "UTC", **environment},
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    surroundings = {**os.environ, "TZ": "UTC", **environment}
+    with (
+        (folder / "said").open("wb") as said,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=surroundings
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _said(folder: Path) -> str:

@@ -139,7 +139,6 @@ def _prepared() -> Iterator[Seed]:
     yield "prepare_response", "whole", b"\7\0" + p.packets([p.prepared(3, 2, 1), p.column(b"?"), *columns])
     yield "prepare_response", "without", b"\7\0" + p.packets([p.prepared(3, 2, 1) + b"\0"])
     yield "prepare_response", "error", b"\7\0" + p.packets([p.err()])
-    yield "prepare_response", "result", b"\7\0" + p.packets([b"\2\1", *columns, b"\0\0", p.ok(header=0xFE)])
 
 
 def _compressed() -> Iterator[Seed]:

@@ -198,6 +198,8 @@ class TestClients:
             with daemon.connect() as admin:
                 states = [row["state"] for row in rows(admin, "SHOW PROXY CLIENTS")]
                 assert states.count("logging in") == len(crowd)
+                done = mariadb(daemon.port, "app", daemon.users["app"], "SHOW PROXY CLIENTS;\n", "--compress")
+                assert done.stdout.count("logging in") == len(crowd)
                 assert one(admin, "SELECT 1") == 1
         finally:
             for each in crowd:

@@ -43,6 +43,7 @@ class Checker:
             self._put_back(case)
 
     def _put_back(self, case: Case) -> None:
+        self.schemas.end_sessions()
         for client in case.clients():
             self.schemas.put_back(client, case.steps(client))
 
@@ -59,7 +60,7 @@ class _Comparison:
         step = self.case.steps(client)[index]
         self.order.append(f"c{client}> {step}")
         flags = self.case.flags
-        wanted, got = (normal(each, flags) for each in (self.expected[client][index], answer))
+        wanted, got = (normal(step, each, flags) for each in (self.expected[client][index], answer))
         if wanted == got:
             return True
         refusal = tolerated(answer)

@@ -28,7 +28,7 @@ from .steps import (
     Step,
 )
 
-__all__ = ["WireClient"]
+__all__ = ["WireClient", "read_text"]
 
 MORE_RESULTS, CURSOR_EXISTS = 0x0008, 0x0040
 EOF, ERR = 0xFE, 0xFF
@@ -274,7 +274,7 @@ def _text_row(payload: bytes) -> tuple[bytes | None, ...]:
             values.append(None)
             at += 1
         else:
-            value, at = _text(payload, at)
+            value, at = read_text(payload, at)
             values.append(value)
     return tuple(values)
 
@@ -287,7 +287,7 @@ def _column(payload: bytes) -> Column:
     texts = []
     at = 0
     for _ in range(6):
-        text, at = _text(payload, at)
+        text, at = read_text(payload, at)
         texts.append(text.decode(errors="backslashreplace"))
     return Column(*texts[1:], rest=payload[at + 1 :])
 
@@ -298,7 +298,8 @@ def _error(payload: bytes) -> Error:
     return Error(number, state, text.decode(errors="backslashreplace"))
 
 
-def _text(payload: bytes, at: int) -> tuple[bytes, int]:
+def read_text(payload: bytes, at: int) -> tuple[bytes, int]:
+    """The length-encoded string at a position, and the position behind it."""
     size, at = _number(payload, at)
     return payload[at : at + size], at + size
 

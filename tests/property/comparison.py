@@ -7,18 +7,25 @@ import attrs
 
 from .answers import Answer, Error, Ok, Reply, Rows
 from .channel import Flags
+from .client import read_text
+from .steps import ChangeUser, Step
 
 __all__ = ["NORMALISED", "TOLERATED", "Tolerated", "normal", "tolerated"]
 
 NORMALISED = {
-    "query was slow (status 0x0800)": "depends on how long a statement took",
-    "session state changed (status 0x4000), for a client without session tracking": "it has nothing to read there",
-    "numbers in errors 1243 and 1210": "a statement's number is the proxy's own",
+    "query was slow (status 0x0800)": "it depends on how long a statement took",
+    "session state changed (status 0x4000)": "it says no more than what is there to be read",
+    "the order of session changes": "the server has none; MariaDB's differs with what is tracked",
+    "session changes other than variables and schema": "a client must ask for them, but MySQL sends transaction"
+    " states to those who have not",
+    "the schema that COM_CHANGE_USER tells as a session change": "the client has named it itself",
+    "numbers of statements in errors": "a statement's number is the proxy's own",
 }
 """What `normal` takes out of an answer, with its reason."""
 
 QUERY_WAS_SLOW, SESSION_STATE_CHANGED = 0x0800, 0x4000
-_HANDLER = re.compile(r"handler \(\d+\)")
+VARIABLE, SCHEMA = 0, 1
+_HANDLER = re.compile(r"(handler|statement) \(\d+\)")
 
 
 class Tolerated(enum.Enum):
@@ -42,20 +49,39 @@ def tolerated(answer: Answer) -> Tolerated | None:
     return None
 
 
-def normal(answer: Answer, flags: int) -> Answer:
-    """The answer without what cannot be the same twice."""
-    return tuple(_normal(reply, flags) for reply in answer)
+def normal(step: Step, answer: Answer, flags: int) -> Answer:
+    """The answer to a step without what cannot be the same twice."""
+    return tuple(_normal(step, reply, flags) for reply in answer)
 
 
-def _normal(reply: Reply, flags: int) -> Reply:
+def _normal(step: Step, reply: Reply, flags: int) -> Reply:
     match reply:
         case Ok():
-            mask = QUERY_WAS_SLOW if flags & Flags.SESSION_TRACK else QUERY_WAS_SLOW | SESSION_STATE_CHANGED
-            return attrs.evolve(reply, status=reply.status & ~mask)
+            tail = _sorted_changes(step, reply) if flags & Flags.SESSION_TRACK else reply.tail
+            status = reply.status & ~(QUERY_WAS_SLOW | SESSION_STATE_CHANGED)
+            return attrs.evolve(reply, status=status, tail=tail)
         case Error():
-            return attrs.evolve(reply, text=_HANDLER.sub("handler (?)", reply.text))
+            return attrs.evolve(reply, text=_HANDLER.sub(r"\1 (?)", reply.text))
         case Rows():
-            end = _normal(reply.end, flags)
+            end = _normal(step, reply.end, flags)
             assert isinstance(end, (Ok, Error))
             return attrs.evolve(reply, end=end)
     return reply
+
+
+def _sorted_changes(step: Step, reply: Ok) -> bytes:
+    """The text of an OK packet and the session changes that count, in one order."""
+    if not reply.tail:
+        return b""
+    text, at = read_text(reply.tail, 0)
+    if not reply.status & SESSION_STATE_CHANGED:
+        return text
+    changes, _ = read_text(reply.tail, at)
+    counted = [] if isinstance(step, ChangeUser) else [VARIABLE, SCHEMA]
+    found, at = set(), 0
+    while at < len(changes):
+        kind = changes[at]
+        data, at = read_text(changes, at + 1)
+        if kind in counted:
+            found.add(data)
+    return b" ".join([text, *sorted(found)]).strip()

@@ -5,8 +5,12 @@
 """
 
 import re
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
+
+import pymysql
 
 from .steps import Prepare, Query, Step
 
@@ -14,7 +18,8 @@ __all__ = ["CLIENTS", "USERS", "Schemas", "schema_of"]
 
 CLIENTS = 4
 """Most clients of a case."""
-USERS = {"app": "app's secret", "eve": "eve's secret"}
+USERS = {"probe": "probe's secret", "app": "app's secret", "eve": "eve's secret"}
+"""Passwords; the proxy asks the target how it does as the first of them, so that the others are clients only."""
 
 _DROP = "DROP DATABASE IF EXISTS $me; DROP DATABASE IF EXISTS $too;"
 _MAKE = """
@@ -40,6 +45,8 @@ CREATE PROCEDURE $me.p_temporary() BEGIN
     CREATE TEMPORARY TABLE IF NOT EXISTS tp (x INT); INSERT INTO tp VALUES (1); END;
 CREATE PROCEDURE $me.p_zone() BEGIN SET time_zone = '+03:00'; SELECT @@time_zone AS zone; END
 """
+_SESSIONS = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER IN ('app', 'eve')"
+END_LIMIT = 20.0
 _CHANGES = re.compile(r"\b(INSERT|REPLACE|UPDATE|DELETE|TRUNCATE|LOAD)\b|p_insert", re.IGNORECASE)
 _DEFINES = re.compile(r"\b(ALTER|RENAME)\b|\b(CREATE|DROP)\s+(?!TEMPORARY)", re.IGNORECASE)
 _TABLES = ("t", "u", "g")
@@ -72,14 +79,27 @@ class Schemas:
             for table in used:
                 self._run(f"TRUNCATE {schema_of(client)}.{table}")
 
+    def end_sessions(self) -> None:
+        """End all sessions of clients, those in the proxies' pools too, and wait until they have gone.
+
+        So a case finds no traces of the one before it, and can be played again with the same result.
+        """
+        deadline = time.monotonic() + END_LIMIT
+        while numbers := self._run(_SESSIONS):
+            assert time.monotonic() < deadline, "sessions do not end"
+            for (number,) in numbers:
+                with suppress(pymysql.MySQLError):
+                    self._run(f"KILL {number}")
+
     def _make(self, client: int) -> None:
         script = (_DROP + _MAKE).replace("$me", schema_of(client)).replace("$too", f"{schema_of(client)}_too")
         for statement in _statements(script):
             self._run(statement)
 
-    def _run(self, sql: str) -> None:
+    def _run(self, sql: str) -> tuple[tuple[Any, ...], ...]:
         with self._admin.cursor() as cursor:
             cursor.execute(sql)
+            return tuple(cursor.fetchall())
 
 
 def _statements(script: str) -> list[str]:

@@ -1,7 +1,6 @@
 """What a client can do: each step is one command, and prints as something to copy.
 
-A text may name its client's two schemas as `$me` and `$too`, and a named lock as `$lock`, which is another one
-in each world: the server releases locks some time after their owner has gone.
+A text may name its client's two schemas as `$me` and `$too`, and named locks of its own that begin with `$lock`.
 """
 
 import attrs

@@ -1,6 +1,5 @@
 """The two worlds of a case: each client on its own connection to the database, and all through the proxy."""
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 
@@ -18,8 +17,6 @@ PATIENCE = 0.06
 """Seconds a turn waits for its answer before others go on: its client may want a connection that they hold."""
 HANG_LIMIT = 10.0
 """Seconds after which nobody is expected to answer any more."""
-
-_worlds = itertools.count()
 
 Turn = tuple[int, Step]
 
@@ -60,12 +57,11 @@ class World:
 
 def direct_answers(world: World, case: Case) -> dict[int, list[Answer]]:
     """What each client gets that is alone on its connection."""
-    locks = _lock_names()
     found = {}
     for number in case.clients():
         client = world.client(number, case.flags)
         try:
-            found[number] = [_direct(client, _named(step, number, locks)) for step in case.steps(number)]
+            found[number] = [_direct(client, _named(step, number)) for step in case.steps(number)]
         finally:
             client.close()
     return found
@@ -93,11 +89,10 @@ def proxied(world: World, case: Case, seen: Callable[[int, int, Answer], bool]) 
 
 class _Stage:
     def __init__(self, world: World, case: Case, seen: Callable[[int, int, Answer], bool]) -> None:
-        locks = _lock_names()
         self._seen = seen
         self._clients = {number: world.client(number, case.flags) for number in case.clients()}
         self._steps: Mapping[int, list[Step]] = {
-            number: [_named(step, number, locks) for step in case.steps(number)] for number in case.clients()
+            number: [_named(step, number) for step in case.steps(number)] for number in case.clients()
         }
         self._order = [client for client, _ in case.turns]
         self._done = dict.fromkeys(self._clients, 0)
@@ -162,16 +157,12 @@ class _Stage:
             self._clients[number].close()
 
 
-def _lock_names() -> str:
-    return f"lock {next(_worlds)} "
-
-
-def _named(step: Step, client: int, locks: str) -> Step:
+def _named(step: Step, client: int) -> Step:
     """The step with the names that stand for `$me`, `$too` and `$lock`."""
 
     def named(text: str) -> str:
         me = schema_of(client)
-        return text.replace("$me", me).replace("$too", f"{me}_too").replace("$lock", f"{locks}{me} ")
+        return text.replace("$me", me).replace("$too", f"{me}_too").replace("$lock", f"lock of {me} ")
 
     match step:
         case Query():

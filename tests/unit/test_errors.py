@@ -37,6 +37,19 @@ from proxy import errors
         ),
         (errors.proxy_header_refused("x"), 1130, "HY000", "rds-proxy: x"),
         (errors.shutting_down(), 1053, "08S01", "Server shutdown in progress"),
+        (
+            errors.privilege_needed(),
+            1227,
+            "42000",
+            "Access denied; you need (at least one of) the rds-proxy admin_users privilege(s) for this"
+            " operation",
+        ),
+        (
+            errors.unpreparable(),
+            1295,
+            "HY000",
+            "This command is not supported in the prepared statement protocol yet (rds-proxy)",
+        ),
     ],
 )
 def test_texts_are_word_for_word(error: errors.ClientError, errno: int, sqlstate: str, message: str) -> None:

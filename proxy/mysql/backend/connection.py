@@ -17,7 +17,9 @@ from zope.interface import implementer
 
 from ...pool.reasons import CloseReason
 from ..exchange import Exchange
+from ..session.held_variables import NO_VARIABLES
 from ..session.settings import FRESH, Settings
+from ..session.user_variables import Variable
 from ..session.value import SessionValue
 from ..wire.capabilities import Capability
 from ..wire.commands import Command
@@ -105,6 +107,10 @@ class BackendConnection(TwistedProtocol):
         self.in_doubt = False
         #: Commands sent whose responses have not ended.
         self.unanswered = 0
+        #: The user variables it has, as far as they matter: the mapping of a session's values.
+        self.variables: Mapping[str, Variable] = NO_VARIABLES
+        #: Names that other sessions have left as NULL, which is not quite the same as never set.
+        self.cleared: set[str] = set()
         #: What it has prepared.
         self.statements = ServerStatements()
         self.borrower: Borrower | None = None

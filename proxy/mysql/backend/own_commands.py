@@ -1,13 +1,15 @@
 """The proxy's own commands on a connection that no session has: set-up, replay, reset, questions."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from ..session.held_variables import NO_VARIABLES
 from ..session.lexer import split_statements
 from ..session.settings import FRESH, Settings, assignments
+from ..session.user_variables import Kind, Variable, assignment
 from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket, Reader
@@ -42,6 +44,9 @@ __all__ = [
     "set_up",
 ]
 
+#: Bytes at the end of a column definition whose places are fixed.
+_FIXED_FIELDS = 13
+
 #: Rows that one of the proxy's own questions may be answered with.
 MAX_OWN_ROWS = 10_000
 
@@ -67,6 +72,17 @@ _TRACKERS_REFUSED = frozenset({1193, 1227, 1231, 3667})
 
 Row = tuple[str | None, ...]
 
+#: What comes nearest to a user variable that was never set.
+_NEVER_SET = Variable(Kind.STRING, None)
+
+
+@attrs.frozen
+class Column:
+    """What a column definition says of the values (MySQL manual, "ColumnDefinition41")."""
+
+    type: int
+    flags: int
+
 
 @attrs.frozen
 class Answer:
@@ -75,6 +91,8 @@ class Answer:
     ok: OkPacket
     changes: tuple[SessionChanges, ...]
     rows: tuple[tuple[str | None, ...], ...]
+    #: Definitions of the last result set's columns.
+    columns: tuple[Column, ...] = ()
 
 
 def command(connection: BackendConnection, payload: bytes) -> Deferred[Answer]:
@@ -108,6 +126,7 @@ def _answer(connection: BackendConnection, *, is_last: bool = True) -> Generator
 def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], bytes, Answer]:
     changes: list[SessionChanges] = []
     rows: list[tuple[str | None, ...]] = []
+    columns: list[Column] = []
     connection.expect_answer()
     is_first = True
     while True:
@@ -118,8 +137,9 @@ def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], by
         if is_progress(first):
             continue
         if first[:1] not in (bytes((OK,)), bytes((ERR,)), bytes((EOF,))):
+            columns.clear()
             for _ in range(definitions_after(first)):
-                yield connection.next_payload()
+                columns.append(_column((yield connection.next_payload())))
             while True:
                 first = yield connection.next_payload()
                 if is_progress(first):
@@ -133,7 +153,7 @@ def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], by
         changes.append(decode_session_changes(ok.session))
         connection.status = int(ok.status & ~Status.SESSION_STATE_CHANGED)
         if not ok.status & Status.MORE_RESULTS_EXISTS:
-            return Answer(ok, tuple(changes), tuple(rows))
+            return Answer(ok, tuple(changes), tuple(rows), tuple(columns))
 
 
 def _closing(connection: BackendConnection, payload: bytes) -> OkPacket:
@@ -146,6 +166,13 @@ def _closing(connection: BackendConnection, payload: bytes) -> OkPacket:
             status=Status(int.from_bytes(payload[3:5], "little")),
         )
     return OkPacket.decode(payload)
+
+
+def _column(definition: bytes) -> Column:
+    """From the fixed fields at the end: length (4), type, flags (2), decimals, filler (2)."""
+    if len(definition) < _FIXED_FIELDS:
+        raise MalformedPacket("a column definition is too short")
+    return Column(definition[-6], int.from_bytes(definition[-5:-3], "little"))
 
 
 def _text_row(payload: bytes) -> tuple[str | None, ...]:
@@ -237,6 +264,8 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     connection.is_clean = False
     if first:
         connection.statements.clear()
+        connection.variables = NO_VARIABLES
+        connection.cleared.clear()
         connection.send(first)
     connection.send(_query(connection, _TRACKERS.format(connection.set_up.tracked_variables)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
@@ -282,10 +311,13 @@ def _statements(init_query: str) -> list[str]:
 
 
 @inlineCallbacks
-def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferred[Answer], Answer, None]:
-    """Replay the difference between the connection's settings and a session's; raises TargetError.
+def become(
+    connection: BackendConnection, wanted: Settings, variables: Mapping[str, Variable]
+) -> Generator[Deferred[Answer], Answer, None]:
+    """Replay the difference between the connection's settings and user variables and a session's.
 
-    After an error in the schema the connection is as it was; after one in a variable it is not ``is_clean``.
+    Raises TargetError. After an error in the schema the connection is as it was; after one in a variable it
+    is not ``is_clean``.
     """
     current = connection.settings
     if wanted.schema != current.schema:
@@ -303,9 +335,28 @@ def become(connection: BackendConnection, wanted: Settings) -> Generator[Deferre
         option = 0 if wanted.multi_statements else 1
         yield command(connection, bytes((Command.SET_OPTION,)) + option.to_bytes(2, "little"))
         connection.settings = current = current.changed(multi_statements=wanted.multi_statements)
-    sql = assignments(current, wanted, connection.baseline)
-    if sql:
+    parts = assignments(current, wanted, connection.baseline)
+    if connection.variables is not variables:
+        parts += _variable_parts(connection, variables)
+    if parts:
+        sql = "SET " + ",".join(parts)
         connection.is_clean = False
         yield query(connection, sql)
         connection.is_clean = True
     connection.settings = wanted
+    connection.variables = variables
+
+
+def _variable_parts(connection: BackendConnection, wanted: Mapping[str, Variable]) -> list[str]:
+    """What makes the user variables a session's own; those it does not have become NULL.
+
+    All of them, since a trigger or function may read any.
+    """
+    current = connection.variables
+    different = {name: value for name, value in wanted.items() if current.get(name) != value}
+    foreign = current.keys() - wanted.keys()
+    if "MariaDB" not in connection.server_version:
+        # Elsewhere an expression with a variable that was never set has another type.
+        connection.cleared = (connection.cleared | foreign) - wanted.keys()
+    different.update(dict.fromkeys(foreign, _NEVER_SET))
+    return [assignment(different)] if different else []

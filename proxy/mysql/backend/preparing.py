@@ -1,12 +1,13 @@
 """Prepares a session's statement on a connection that lacks it (MySQL manual, "COM_STMT_PREPARE")."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..session.prepared import NOT_EXECUTED, PreparedText
 from ..session.settings import Settings
+from ..session.user_variables import Variable
 from ..wire.commands import Command
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import frame
@@ -27,14 +28,19 @@ class StatementRefused(TargetError):
 
 @inlineCallbacks
 def prepare_text(
-    connection: BackendConnection, prepared: PreparedText, settings: Settings, seconds: Callable[[], float]
+    connection: BackendConnection,
+    prepared: PreparedText,
+    settings: Settings,
+    variables: Mapping[str, Variable],
+    seconds: Callable[[], float],
 ) -> Generator[Deferred[Any], Any, None]:
     """Prepare a text under the settings that give it its meaning; ``settings`` are those of the session.
 
-    The connection may have other settings than the session afterwards. Raises StatementRefused, and what
-    ``become`` raises.
+    ``variables``: the session's user variables, with the types they had when it prepared the text. The
+    connection may not have the session's settings and variables afterwards. Raises StatementRefused, and
+    what ``become`` raises.
     """
-    yield become(connection, settings.with_meaning(prepared.meaning))
+    yield become(connection, settings.with_meaning(prepared.meaning), variables)
     close_statements(connection, connection.statements.surplus(room=1))
     try:
         response = yield _prepare(connection, prepared.text)

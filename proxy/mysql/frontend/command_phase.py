@@ -21,7 +21,7 @@ from ...errors import (
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
 from ..session.calls import calls_in
-from ..session.need import NOTHING, Need
+from ..session.need import Need
 from ..session.pins import PinReason
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Verdict
@@ -37,7 +37,7 @@ from .context import EndpointContext
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
 from .pin_watch import PinWatch
-from .prepared_commands import EXECUTIONS, may_prepare, prepare
+from .prepared_commands import EXECUTIONS, may_prepare, need_of_text, prepare
 from .proxy_statements import answer_proxy_statement
 from .registry import FIRST_CLIENT_NUMBER
 from .statement_phase import StatementPhase
@@ -115,6 +115,8 @@ class CommandPhase(StatementPhase):
             return
         if verdict.asks_connection_id:
             self._packet = self._screening.with_connection_id(packet, self.channel.number)
+        if verdict.constant_set and self._knows_set():
+            return
         self.run(ResponseKind.RESULT, verdict)
 
     def _run_command(self, code: int, packet: bytes) -> None:
@@ -141,7 +143,7 @@ class CommandPhase(StatementPhase):
         self._stage = Stage.BUSY
         self._interrupted = self._was_healed = False
         if need is None:
-            need = Need(verdict.reads) if verdict.reads else NOTHING
+            need = need_of_text(verdict)
         self._need = need
         self.tenancy.acquire(need, self._send, self.refuse)
 
@@ -276,6 +278,8 @@ class CommandPhase(StatementPhase):
         self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
         if self.preparing is not None or self._need.statement is not None:
             self._take_statement(text, connection)
+        elif self._copy is not None:
+            self._set_ended(text)
         if connection.is_being_killed:
             # The KILL would hit whatever runs next.
             self._stage = Stage.BUSY
@@ -304,6 +308,8 @@ class CommandPhase(StatementPhase):
                 self.tenancy.hold(self._hold_over)
             else:
                 self._let_go()
+        elif self.value.may_unpin:
+            self._let_go()
         if self._intake.buffered or self._draining:
             self._next()
 
@@ -311,12 +317,14 @@ class CommandPhase(StatementPhase):
         """Nobody has asked for the diagnostics of the last statement."""
         if self._stage is Stage.IDLE:
             self._at_rest()
-        elif self._stage in (Stage.BUSY, Stage.REFUSING) and not self.value.unsettled:
+        elif self._stage in (Stage.BUSY, Stage.REFUSING) and not self.value.must_ask:
             # A KILL is unanswered, or a client is slow to send what is refused: neither needs it.
             self.tenancy.release()
 
     def _at_rest(self) -> None:
         """Return a connection that nothing ties the session to, and that is held no longer."""
+        if self.pin_watch.is_open and self._stage is Stage.IDLE:
+            self.pin_watch.rests()
         if self._stage is not Stage.IDLE or self.tenancy.connection is None or self.tenancy.is_holding:
             return
         if self.value.tie() is Tie.NONE:
@@ -326,7 +334,7 @@ class CommandPhase(StatementPhase):
         """Return the connection, after it was asked for what is in doubt."""
         if self._stage is Stage.CLOSED:
             return
-        if self.value.unsettled:
+        if self.value.must_ask:
             self._stage = Stage.BUSY
             self.tenancy.settle(self._settled)
         else:
@@ -342,6 +350,7 @@ class CommandPhase(StatementPhase):
 
     def _settled(self) -> None:
         self._outcomes.settled()
+        self._learn_set()
         if self._stage is Stage.CLOSED:
             return
         if self.pin_watch.is_open:

@@ -1,6 +1,5 @@
 """What all client connections of one endpoint share."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,39 +15,12 @@ from ..session.screen import Screen
 from ..wire.auth.rsa import RsaKeyPair
 from ..wire.capabilities import NO_CAPABILITIES, Capability
 from ..wire.compression_choice import COMPRESSION_ALGORITHMS
+from .known_sets import KnownSets
 from .pin_ledger import PinLedger
+from .recent import Recent
 from .tls import ServerTls
 
-__all__ = ["ClientOptions", "EndpointContext", "Recent", "ServerFacts"]
-
-#: Entries of the proxy's small memories (schemas known to exist, collations of SET NAMES).
-MEMORY_SIZE = 10_000
-
-
-class Recent:
-    """A bounded mapping that forgets what was not used for longest."""
-
-    def __init__(self, size: int = MEMORY_SIZE) -> None:
-        self._size = size
-        self._entries: OrderedDict[Any, Any] = OrderedDict()
-
-    def get(self, key: Any) -> Any:
-        """The value, or None."""
-        if key not in self._entries:
-            return None
-        self._entries.move_to_end(key)
-        return self._entries[key]
-
-    def put(self, key: Any, value: Any) -> None:
-        """Remember."""
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-
-    def forget(self, key: Any) -> None:
-        """Remove, if there."""
-        self._entries.pop(key, None)
+__all__ = ["ClientOptions", "EndpointContext", "ServerFacts"]
 
 
 @attrs.frozen
@@ -128,5 +100,7 @@ class EndpointContext:
     #: For the proxy's statements about itself.
     target_name: Callable[[], str] = lambda: ""
     pins: PinLedger = attrs.field(factory=PinLedger)
+    #: Outcomes of SET statements.
+    known_sets: KnownSets = attrs.field(factory=KnownSets)
     #: Texts that somebody has prepared.
     texts: PreparedTexts = attrs.field(factory=PreparedTexts)

@@ -55,6 +55,9 @@ class Outcomes:
         if kind in _WITHOUT_STATUS:
             return
         value = self._value
+        use = verdict.variables
+        if use is not None and use.assigned and kind is ResponseKind.RESULT:
+            value.variables.after(use, value.settings, failed=bool(scanner.errno))
         if scanner.errno or scanner.warnings:
             value.conditions_seen = True
             connection.leave_residue(value)
@@ -69,6 +72,8 @@ class Outcomes:
             value.status = scanner.status & LASTING
         else:
             self._take_changes(verdict, text, scanner, connection)
+        if value.savepoint or verdict.savepoint:
+            value.note_savepoint(text, verdict, failed=bool(scanner.errno))
         if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
             unknown = scanner.result_set and verdict.returns_insert_id
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
@@ -131,13 +136,27 @@ class Outcomes:
         changes: Sequence[SessionChanges] = with_known_collation(
             text, scanner.changes, value.settings, self._context.names_collations
         )
-        new = value.after(verdict, scanner.status, changes, tracked=connection.tracked, now=self._seconds())
+        before = set(value.pins)
+        new = value.after(
+            verdict,
+            scanner.status,
+            changes,
+            tracked=connection.tracked,
+            failed=bool(scanner.errno),
+            now=self._seconds(),
+        )
+        if not before <= value.pins.keys():
+            # To be sure that nothing is left, it is reset before anybody else uses it.
+            connection.leave_traces(value)
         if any(name == _LAST_GTID for change in changes for name, _ in change.variables):
             value.gtid_at = connection
         if value.unsettled and len(text) <= _LONGEST_SET_NAMES:
             self._unsettled = text
-        if value.leaves_user_variables(verdict):
-            connection.leave_traces(value)
+        if verdict.is_ddl:
+            self._context.texts.doubt_all()
+        if verdict.sets_global and not scanner.errno:
+            # New sessions are to start with the new value, and not only some of them.
+            self._context.pool.retire_all()
         if verdict.uses_sequence:
             value.own_here |= Diagnostics.SEQUENCE
         asks = value.wants_diagnostics or verdict.reads & ~Diagnostics.LAST_INSERT_ID

@@ -8,6 +8,8 @@ too long to be held.
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ...errors import ClientError, too_many_statements, unknown_statement
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
@@ -18,6 +20,7 @@ from ..wire.datatypes import MalformedPacket
 from ..wire.execute_packets import (
     parameter_types,
     statement_id,
+    string_parameters,
     types_insertion,
     with_statement_id,
 )
@@ -75,15 +78,21 @@ def prepare(phase: "StatementPhase", text: bytes, verdict: Verdict, *, is_whole:
 
     Of a text that is not ``is_whole`` the rest is still to come; only its connection will have it.
     """
-    value = phase.value
-    if value.unsettled and phase.tenancy.connection is not None:
+    value, held = phase.value, phase.value.variables.values
+    if value.must_ask and phase.tenancy.connection is not None:
         # What the statement means depends on settings that are not known for sure.
         phase.when_settled(lambda: prepare(phase, text, verdict, is_whole=is_whole))
         return
     prepared: PreparedText | None = None
+    names = sorted(verdict.variables.mentioned) if verdict.variables is not None else []
+    mentioned = {name: held[name] for name in names if name in held}
     if is_whole and value.has_room_for(text):
-        prepared = phase.context.texts.text(phase.key, value.settings.meaning, text)
-    statement = OpenStatement(phase.next_statement(), prepared, verdict, value.settings)
+        types = (
+            tuple((name, v.kind, v.collation) for name, v in mentioned.items()) if phase.has_history else ()
+        )
+        prepared = phase.context.texts.text(phase.key, value.settings.meaning, text, types)
+    statement = OpenStatement(phase.next_statement(), prepared, verdict)
+    statement.variables = mentioned
     if prepared is not None and prepared.response is not None and prepared.is_known(phase.seconds()):
         statement.parameters, statement.columns = prepared.parameters, prepared.columns
         value.open_statement(statement)
@@ -113,7 +122,27 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
         return
     if types is not None:
         statement.types = types
-    phase.run_statement(statement, ResponseKind.RESULT, statement.verdict)
+    elif statement.parameters and statement.types is None:
+        # A connection may know the types that another client has sent.
+        phase.refuse(ClientError(1210, "HY000", f"Incorrect arguments to {_EXECUTE}"))
+        return
+    phase.run_statement(statement, ResponseKind.RESULT, _with_lock_names(phase, packet, statement))
+
+
+def _with_lock_names(phase: "StatementPhase", packet: bytes, statement: OpenStatement) -> Verdict:
+    """The statement's verdict with the names of locks that are its parameters."""
+    verdict = statement.verdict
+    if not verdict.lock_parameters or statement.types is None:
+        return verdict
+    found = string_parameters(
+        packet, statement.types, verdict.lock_parameters, has_attributes=phase.has_attributes
+    )
+    names = set(verdict.names.get(PinReason.NAMED_LOCK, ()))
+    for name in found:
+        if name is None or not name.isascii():
+            return verdict
+        names.add(name.decode("ascii").lower())
+    return attrs.evolve(verdict, names={**verdict.names, PinReason.NAMED_LOCK: frozenset(names)})
 
 
 def need_of(statement: OpenStatement, *, has_history: bool) -> Need:
@@ -122,7 +151,16 @@ def need_of(statement: OpenStatement, *, has_history: bool) -> Need:
     if has_history and statement.types is not None:
         statement.history = history_after(before, statement.types.kinds())
     # One that was never executed will do as well: it was prepared for this.
-    return Need(statement.verdict.reads, statement, (statement.history, before, NOT_EXECUTED))
+    plain = need_of_text(statement.verdict)
+    return attrs.evolve(plain, statement=statement, histories=(statement.history, before, NOT_EXECUTED))
+
+
+def need_of_text(verdict: Verdict) -> Need:
+    """What running a text needs."""
+    use = verdict.variables
+    if use is None or not use.mentioned:
+        return Need(verdict.reads) if verdict.reads else NOTHING
+    return Need(verdict.reads, variables=use.mentioned.difference(use.literals))
 
 
 def ready_for_server(

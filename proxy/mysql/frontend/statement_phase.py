@@ -13,6 +13,7 @@ from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.need import NOTHING, Need
 from ..session.prepared import OpenStatement
+from ..session.settings import Settings
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
@@ -27,6 +28,7 @@ from .command_reception import Stage
 from .context import EndpointContext
 from .executions import bind, put_back
 from .kill_phase import KillPhase
+from .known_sets import SetOutcome
 from .outcomes import Outcomes
 from .prepared_commands import EXECUTIONS, need_of, ready_for_server
 from .visible import client_mistake
@@ -53,13 +55,16 @@ class StatementPhase(KillPhase):
         self.seconds = self._seconds
         self.has_attributes = bool(capabilities & Capability.QUERY_ATTRIBUTES)
         #: The target's statements keep something of their executions (session/prepared.py).
-        self._has_history = not context.facts().is_mariadb
+        self.has_history = not context.facts().is_mariadb
         #: What the present command needs on its connection.
         self._need = NOTHING
         #: The statement that is being prepared, and the database's answer to that.
         self.preparing: OpenStatement | None = None
         self._copy: ResponseCopy | None = None
         self._last_statement_number = 0
+        #: A SET whose outcome is to be remembered: settings before it, its text, at last the answer.
+        self._set: tuple[Settings, bytes] | None = None
+        self._learning: tuple[Settings, bytes, bytes] | None = None
         #: A command that may have to be sent again, to a database that has forgotten a statement.
         self._retained = b""
         #: What the rest of a long command goes through.
@@ -80,7 +85,7 @@ class StatementPhase(KillPhase):
         if statement.prepared is not None:
             self._screening.text = statement.prepared.text
         is_execution = self._packet[HEADER] in EXECUTIONS
-        self.run(kind, verdict, need_of(statement, has_history=self._has_history and is_execution))
+        self.run(kind, verdict, need_of(statement, has_history=self.has_history and is_execution))
 
     def _fit(self, connection: BackendConnection) -> bool:
         """Make a command about a prepared statement one that this connection understands."""
@@ -132,6 +137,44 @@ class StatementPhase(KillPhase):
             self._outcomes.take_prepared(preparing, copy, text, self._scanner, connection)
         elif statement is not None:
             self._outcomes.take_executed(statement, self._code, text, self._scanner, connection)
+
+    # SET statements of which the outcome is known
+
+    def _knows_set(self) -> bool:
+        """Answer a SET as the database has answered it before, or get ready to learn."""
+        value, text = self.value, self._screening.text
+        self._set = None
+        if self.tenancy.connection is not None or value.must_ask or self._context.options.pinning == "rds":
+            return False
+        known = self._context.known_sets.find(self.key, value.settings, text)
+        if known is None:
+            self._set = (value.settings, text)
+            self._copy = ResponseCopy()
+            return False
+        value.settings = known.settings
+        value.status = known.status
+        self._scanner.begin(ResponseKind.RESULT)
+        self.channel.write(self._scanner.feed(known.response))
+        self._answered()
+        return True
+
+    def _set_ended(self, text: bytes) -> None:
+        copy, self._copy = self._copy, None
+        learning, self._set = self._set, None
+        scanner = self._scanner
+        is_plain = not (scanner.errno or scanner.warnings or self.value.in_transaction or self.value.pins)
+        if learning is not None and copy is not None and is_plain and learning[1] == text:
+            self._learning = (*learning, copy.raw())
+            if not self.value.must_ask:
+                self._learn_set()
+
+    def _learn_set(self) -> None:
+        """The settings that a SET has led to are known for sure now."""
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            before, text, response = learning
+            outcome = SetOutcome(self.value.settings, self.value.status, response)
+            self._context.known_sets.learn(self.key, before, text, outcome)
 
     def when_settled(self, callback: Callable[[], None]) -> None:
         """Ask the connection for the values in effect before a command is looked at."""

@@ -10,7 +10,7 @@ from ..session.screen import may_leave_state
 from ..session.settings import Settings
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.results import SessionChanges
-from .context import Recent
+from .recent import Recent
 
 __all__ = [
     "LARGE",

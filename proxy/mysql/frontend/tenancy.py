@@ -403,7 +403,7 @@ class Tenancy:
             # The target rolls back when the connection ends.
             connection.take_back()
             self._context.pool.discard(connection)
-        elif self._value.tie() is Tie.NONE and not self._value.unsettled and not connection.in_doubt:
+        elif self._value.tie() is Tie.NONE and not self._value.must_ask and not connection.in_doubt:
             connection.take_back()
             connection.settings = self._value.settings
             self._context.pool.give_back(connection)

@@ -7,9 +7,11 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import ASK_INSERT_ID, Answer, ask, become, insert_id_in, query, reset
+from ..backend.own_commands import ASK_INSERT_ID, ask, become, insert_id_in, query, reset
 from ..backend.preparing import StatementRefused, prepare_text
 from ..session.need import NOTHING, Need
+from ..session.pins import PinReason
+from ..session.user_variables import MAX_VARIABLES, answered, question
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
 
@@ -25,10 +27,24 @@ def is_ready(connection: BackendConnection, value: SessionValue, need: Need) -> 
     """Whether a statement can be sent at once: nothing to replay, nothing to save for another session."""
     return (
         connection.settings is value.settings
+        and connection.variables is value.variables.values
         and not (connection.has_residue and connection.has_foreign_residue(value))
         and not (connection.traces_of is not None and connection.has_foreign_traces(value))
-        and (need is NOTHING or (not need.reads and not lacks_statement(connection, need)))
+        and (need is NOTHING or not (need.reads or lacks(connection, value, need)))
     )
+
+
+def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
+    """Whether a command needs what is not there, or needs something not to be there."""
+    if lacks_statement(connection, need):
+        return True
+    return bool(connection.cleared) and _reads_cleared(connection, value, need)
+
+
+def _reads_cleared(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
+    """Whether a variable that was never set is read where another session has left it as NULL."""
+    cleared = connection.cleared.intersection(need.variables)
+    return not cleared.issubset(value.variables.values.keys())
 
 
 def lacks_statement(connection: BackendConnection, need: Need) -> bool:
@@ -47,7 +63,7 @@ def prepare(
     # Whoever used it last must not find its own diagnostics here any more.
     connection.serial += 1
     try:
-        yield _part_from_last(connection, value, need.reads)
+        yield _part_from_last(connection, value, need)
     except Exception as problem:
         # Nothing of this session was sent yet, and under the last one's settings anything can go wrong.
         connection.is_clean = False
@@ -66,23 +82,25 @@ def bring(
         and lacks_statement(connection, need)
     ):
         try:
-            yield prepare_text(connection, need.statement.prepared, value.settings, seconds)
+            variables = {**value.variables.values, **need.statement.variables}
+            yield prepare_text(connection, need.statement.prepared, value.settings, variables, seconds)
         except StatementRefused:
-            yield become(connection, value.settings)
+            yield become(connection, value.settings, value.variables.values)
             raise
-    yield become(connection, value.settings)
+    yield become(connection, value.settings, value.variables.values)
     if need.reads:
         yield give_insert_id(connection, value)
 
 
 @inlineCallbacks
 def _part_from_last(
-    connection: BackendConnection, value: SessionValue, reads: Diagnostics
+    connection: BackendConnection, value: SessionValue, need: Need
 ) -> Generator[Deferred[Any], Any, None]:
     if connection.has_foreign_residue(value):
         yield _take_over(connection)
     # A session that reads diagnostics, but has left none, gets what a fresh connection says.
-    if connection.has_foreign_traces(value) or reads & ~Diagnostics.LAST_INSERT_ID:
+    is_foreign = connection.has_foreign_traces(value) or _reads_cleared(connection, value, need)
+    if is_foreign or need.reads & ~Diagnostics.LAST_INSERT_ID:
         yield reset(connection)
         connection.traces_of = None
         value.clean_here = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
@@ -123,17 +141,56 @@ def give_insert_id(connection: BackendConnection, value: SessionValue) -> Genera
 
 
 @inlineCallbacks
-def settle(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Answer], Answer, None]:
+def settle(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
     """Ask the target for the state in effect, where what it reported may not be.
 
     A no-op SET makes the tracker report the connection's collation and every value it has marked as changed;
     its OK packet tells whether a failed statement has left a transaction open, which an error packet cannot.
     """
-    answer = yield query(connection, _SETTLE)
-    for change in answer.changes:
-        value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
-        if change.transaction_characteristics is not None:
-            value.characteristics = change.transaction_characteristics
-    value.status = connection.status
-    value.unsettled = False
+    if value.unsettled:
+        answer = yield query(connection, _SETTLE)
+        for change in answer.changes:
+            value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
+            if change.transaction_characteristics is not None:
+                value.characteristics = change.transaction_characteristics
+        value.status = connection.status
+        value.unsettled = False
+    if value.variables.asked:
+        yield ask_variables(connection, value)
+    if value.doubtful_locks:
+        yield ask_locks(connection, value)
     connection.settings = value.settings
+    connection.variables = value.variables.values
+
+
+@inlineCallbacks
+def ask_locks(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
+    """Ask which of its named locks the session has still got; RELEASE_LOCK() ends one of perhaps several."""
+    value.doubtful_locks = False
+    held = value.names.get(PinReason.NAMED_LOCK, set())
+    names = sorted(name for name in held if isinstance(name, str))
+    if not names or len(names) < len(held):
+        return
+    columns = ",".join(f"IS_USED_LOCK(_utf8mb4 x'{name.encode().hex()}')<=>CONNECTION_ID()" for name in names)
+    row = yield ask(connection, f"SELECT {columns} LIMIT 1", len(names))
+    for name, is_held in zip(names, row, strict=True):
+        if (is_held or "").replace("\0", "") == "0":
+            value.give_up(PinReason.NAMED_LOCK, name)
+
+
+@inlineCallbacks
+def ask_variables(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
+    """Ask for the user variables whose values only this connection knows.
+
+    The question clears warnings and makes FOUND_ROWS() 1.
+    """
+    names = sorted(value.variables.asked)
+    for start in range(0, len(names), MAX_VARIABLES):
+        part = names[start : start + MAX_VARIABLES]
+        answer = yield query(connection, question(part))
+        if len(answer.rows) != 1:
+            connection.abort("not the answer to what was asked")
+            raise ConnectFailed("the target's answer is not the one to the proxy's question")
+        value.variables.answered(part, answered(part, answer.columns, answer.rows[0]))
+    value.own_here &= ~Diagnostics.FOUND_ROWS
+    value.clean_here &= ~Diagnostics.FOUND_ROWS

@@ -114,8 +114,13 @@ class Conditions:
 
     def joined(self, newer: "Conditions") -> "Conditions":
         """With those that a later statement has added to these, on a connection that had none before."""
-        if not self or newer.charset != self.charset:
-            return newer
+        if not (self and newer):
+            return newer if newer else self
+        if newer.charset != self.charset:
+            # No answer can be made of rows in two character sets.
+            return attrs.evolve(
+                self, total=self.total + newer.total, errors=self.errors + newer.errors, is_cut=True
+            )
         rows = Conditions.captured(self.head, self.columns, (*self.rows, *newer.rows), (0, 0), charset="")
         return attrs.evolve(
             self,

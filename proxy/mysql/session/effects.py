@@ -13,6 +13,7 @@ from .pins import PinReason
 from .verdict import Diagnostics, Xa
 
 __all__ = [
+    "DEFINES",
     "NAMED_LOCK_FUNCTIONS",
     "ONE_SHOT_VARIABLES",
     "VOCABULARY",
@@ -21,6 +22,8 @@ __all__ = [
     "from_tokens",
     "pins",
     "reads",
+    "releases_lock",
+    "sets_global",
     "xa",
 ]
 
@@ -53,10 +56,18 @@ _WORDS = (
     b"OPTIMIZER_TRACE WARNINGS "
     b"ERRORS DIAGNOSTICS WARNING_COUNT ERROR_COUNT ROW_COUNT ROWCOUNT FOUND_ROWS SQL_CALC_FOUND_ROWS LASTVAL "
     b"LAST_GTID RETURNING ANALYZE NEXT NEXTVAL SETVAL "
-    b"PREVIOUS CURRVAL XA START BEGIN COMMIT ROLLBACK CALL @ ;".split()
+    b"PREVIOUS CURRVAL XA START BEGIN COMMIT ROLLBACK CALL @ ; "
+    b"RELEASE_LOCK RELEASE_ALL_LOCKS GLOBAL PERSIST PERSIST_ONLY SAVEPOINT".split()
 )
+#: First words of statements that define tables, views and routines.
+DEFINES = frozenset(b"CREATE ALTER DROP RENAME TRUNCATE".split())
 VOCABULARY = (
-    frozenset(_WORDS) | NAMED_LOCK_FUNCTIONS | ONE_SHOT_VARIABLES | frozenset(_SWITCHES) | {_SESSION_TRACK}
+    frozenset(_WORDS)
+    | DEFINES
+    | NAMED_LOCK_FUNCTIONS
+    | ONE_SHOT_VARIABLES
+    | frozenset(_SWITCHES)
+    | {_SESSION_TRACK}
 )
 
 _STRING, _QUOTES = b"'", (b"`", b'"')
@@ -269,3 +280,15 @@ def xa(e: Evidence) -> Xa:
     if e.follows(b"XA", b"START", b"BEGIN"):
         return Xa.OPEN
     return Xa.CLOSE if e.follows(b"XA", b"COMMIT", b"ROLLBACK") else Xa.NONE
+
+
+def sets_global(e: Evidence) -> bool:
+    """Whether a variable may be set for all sessions."""
+    return e.has(b"SET") and not e.words.isdisjoint((b"GLOBAL", b"PERSIST", b"PERSIST_ONLY"))
+
+
+def releases_lock(e: Evidence) -> bool:
+    """Whether a named lock may be released."""
+    return not e.words.isdisjoint((b"RELEASE_LOCK", b"RELEASE_ALL_LOCKS")) or any(
+        map(e.calls, (b"RELEASE_LOCK", b"RELEASE_ALL_LOCKS"))
+    )

@@ -15,10 +15,10 @@ import attrs
 from .effects import Evidence, from_tokens
 from .lexer import lex
 
-__all__ = ["Found", "FoundRows", "found_rows_of"]
+__all__ = ["LONGEST_TEXT", "Found", "FoundRows", "found_rows_of"]
 
-#: Texts longer than this, in bytes, are not lexed for this.
-_LONGEST_TEXT = 4 * 1024
+#: Texts longer than this, in bytes, are not read for this.
+LONGEST_TEXT = 4 * 1024
 _CACHED = 512
 _LONGEST_CACHED = 512
 
@@ -53,7 +53,11 @@ _ODD_IN_SELECT = frozenset(
 )
 _ODD_ELSEWHERE = frozenset(b"select join using returning with table values".split())
 _ODD_IN_INSERT = _ODD_ELSEWHERE - {b"values"}
-_PLAIN_LIMIT = re.compile(rb"[^;!]*\slimit\s+(?:[0-9]+|\?)\s*;?\s*", re.IGNORECASE)
+_PLAIN_LIMIT = re.compile(rb".*\slimit\s+(?:[0-9]+|\?)\s*", re.IGNORECASE | re.DOTALL)
+_PLAIN_OFFSET = re.compile(rb".*\slimit\s+([0-9]{1,20})\s*,\s*[0-9]+\s*", re.IGNORECASE | re.DOTALL)
+_PLAIN_UPDATE = re.compile(rb"update\s+[\w$.`]+\s+set\s", re.IGNORECASE)
+_NUMBER = re.compile(rb"[0-9]{1,20}")
+_COMMENTS = (b"--", b"#", b"/*")
 _LIMIT = frozenset((b"limit",))
 _COMBINING = frozenset(b"UNION EXCEPT INTERSECT".split())
 
@@ -74,31 +78,42 @@ _LIMITING = frozenset(b"LIMIT FETCH OFFSET".split())
 
 def found_rows_of(text: bytes, *, is_mariadb: bool) -> FoundRows:
     """What a statement that succeeds makes of it; UNKNOWN where that cannot be read."""
-    words = text.translate(_WORDS_ONLY).split()
-    rule = _at_a_glance(text, words)
+    if len(text) > LONGEST_TEXT:
+        return _UNKNOWN
+    rule = _at_a_glance(text, text.translate(_WORDS_ONLY).split(), is_mariadb)
     if rule is not None:
         return rule
-    if len(text) > _LONGEST_TEXT:
-        return _UNKNOWN
     return _cached(text, is_mariadb) if len(text) <= _LONGEST_CACHED else _read(text, is_mariadb)
 
 
-def _at_a_glance(text: bytes, words: list[bytes]) -> FoundRows | None:
+def _at_a_glance(text: bytes, words: list[bytes], is_mariadb: bool) -> FoundRows | None:
     """The common cases, without cutting the text into tokens; they must hold whatever a literal says."""
     if not text[:1].isalpha() or b";" in text or b"/*!" in text or b"/*M!" in text:
         return None
     first = words[0]
     if first == b"select":
-        odd = _ODD_IN_SELECT.intersection(words)
-        if not odd:
-            return _ROWS
-        plain = odd == _LIMIT and words.count(b"limit") == 1
-        return _ROWS if plain and _PLAIN_LIMIT.fullmatch(text) else None
+        return _select_at_a_glance(text, words)
+    if first == b"update":
+        if not is_mariadb:
+            return _UNKNOWN
+        return _UNCHANGED if _ODD_ELSEWHERE.isdisjoint(words) and _PLAIN_UPDATE.match(text) else None
     if first in (b"insert", b"replace"):
         return _UNCHANGED if _ODD_IN_INSERT.isdisjoint(words) else None
     if first == b"delete":
         return _UNCHANGED if words[1:2] == [b"from"] and _ODD_ELSEWHERE.isdisjoint(words) else None
     return None
+
+
+def _select_at_a_glance(text: bytes, words: list[bytes]) -> FoundRows | None:
+    odd = _ODD_IN_SELECT.intersection(words)
+    if not odd:
+        return _ROWS
+    if odd != _LIMIT or words.count(b"limit") != 1 or any(mark in text for mark in _COMMENTS):
+        return None
+    if _PLAIN_LIMIT.fullmatch(text):
+        return _ROWS
+    offset = _PLAIN_OFFSET.fullmatch(text)
+    return FoundRows(Found.ROWS, int(offset[1])) if offset else None
 
 
 @lru_cache(_CACHED)
@@ -170,6 +185,7 @@ def _limited(tail: list[bytes]) -> FoundRows:
     """What stands behind the one LIMIT; an offset is known where the text ends with it."""
     if len(tail) == 1 or (b"," not in tail and b"offset" not in map(bytes.lower, tail)):
         return _ROWS
-    if len(tail) != 3 or not (tail[0].isdigit() and tail[2].isdigit()):
+    if len(tail) != 3:
         return _UNKNOWN
-    return FoundRows(Found.ROWS, int(tail[0] if tail[1] == b"," else tail[2]))
+    offset = tail[0] if tail[1] == b"," else tail[2]
+    return FoundRows(Found.ROWS, int(offset)) if _NUMBER.fullmatch(offset) else _UNKNOWN

@@ -3,8 +3,8 @@
 MySQL manual, "GET DIAGNOSTICS Statement". `SET @a = …` gives the variables the types, character set,
 collation and coercibility that GET DIAGNOSTICS gives them on MySQL 9 and MariaDB 10.11 (strings are
 utf8mb3_general_ci; its introducer is deprecated, the server's own USER() is not), and has the same OK packet.
-Only conditions that exist, named by a literal number, are answered. The ``DETAILS`` that
-SHOW WARNINGS does not tell are read with ``questions`` before the connection is lost, where a session is known to ask.
+Only conditions that exist, named by a literal number, are answered. The ``DETAILS`` that SHOW WARNINGS does
+not tell are read with ``questions`` before the connection is lost, where a session is known to ask.
 """
 
 import re

@@ -12,12 +12,14 @@ __all__ = ["NOTHING", "Need"]
 class Need:
     """``reads``: diagnostics of an earlier statement. ``statement``: to be there, with one of ``histories``.
 
-    The first of the histories is what the statement's own executions have led to.
+    The first of the histories is what the statement's own executions have led to. ``variables``: names of the
+    user variables that are read.
     """
 
     reads: Diagnostics = Diagnostics.NONE
     statement: OpenStatement | None = None
     histories: tuple[History, ...] = ()
+    variables: frozenset[str] = frozenset()
 
 
 NOTHING = Need()

@@ -60,8 +60,8 @@ class Statement:
     settings: Sequence[Piece] = ()
 
     def words(self) -> frozenset[bytes]:
-        """All its bare words, in capitals."""
-        return frozenset(piece.word for piece in self.pieces if piece.kind is Kind.WORD)
+        """All its bare words, those of the settings too, in capitals."""
+        return frozenset(piece.word for piece in (*self.pieces, *self.settings) if piece.kind is Kind.WORD)
 
     @property
     def first(self) -> bytes:

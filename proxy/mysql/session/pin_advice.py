@@ -23,7 +23,7 @@ ADVICE: Mapping[str, Advice] = {
         "DROP TEMPORARY TABLE ends it, once none is left.",
     ),
     "lock_tables": Advice(
-        "SELECT … FOR UPDATE in a transaction may do instead.",
+        "SELECT ... FOR UPDATE in a transaction may do instead.",
         "UNLOCK TABLES ends it.",
     ),
     "flush_tables_with_read_lock": Advice(
@@ -32,22 +32,22 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "backup_lock": Advice("Take backups over a direct connection to the database."),
     "named_lock": Advice(
-        "SELECT … FOR UPDATE in a transaction may do instead.",
+        "SELECT ... FOR UPDATE in a transaction may do instead.",
         "RELEASE_LOCK() for each GET_LOCK(), or RELEASE_ALL_LOCKS(), ends it.",
     ),
     "calc_found_rows": Advice("SELECT COUNT(*) as a second statement instead of SQL_CALC_FOUND_ROWS."),
-    "handler": Advice("A SELECT with LIMIT may do instead.", "HANDLER … CLOSE ends it."),
+    "handler": Advice("A SELECT with LIMIT may do instead.", "HANDLER ... CLOSE ends it."),
     "prepared_statement": Advice(
         "Let the driver put the values into the text (prepared statements on the client's side).",
         "Closing the session's last prepared statement ends it.",
     ),
-    "text_prepared_statement": Advice("Prepare through the driver instead of with PREPARE … FROM."),
+    "text_prepared_statement": Advice("Prepare through the driver instead of with PREPARE ... FROM."),
     "diagnostics": Advice(
         "Take affected rows, insert id and warning count from the driver instead of asking for them in SQL."
     ),
     "one_shot_variable": Advice("Give the value in the statement instead of with SET before it."),
     "session_tracking": Advice(
-        "Leave the session_track_… variables alone; allow the database user session tracking."
+        "Leave the session_track_... variables alone; allow the database user session tracking."
     ),
     "role": Advice("Give the user its role with SET DEFAULT ROLE instead of SET ROLE in each session."),
     "profiling": Advice("Profile over a direct connection to the database."),

@@ -10,12 +10,13 @@ execution: after ``SELECT ?`` was executed with 1, 'ab' comes out as 0 there. So
 different types must not share a server's statement: ``History`` tells them apart.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from weakref import WeakValueDictionary
 
 from ..wire.execute_packets import ParameterTypes
 from ..wire.prepare_response import PrepareResponse
 from .settings import Settings
+from .user_variables import Variable
 from .verdict import Verdict
 
 __all__ = [
@@ -144,21 +145,19 @@ class OpenStatement:
         "prepared",
         "refusal",
         "server_id",
-        "settings",
         "types",
+        "variables",
         "verdict",
     )
 
-    def __init__(
-        self, number: int, prepared: PreparedText | None, verdict: Verdict, settings: Settings
-    ) -> None:
+    def __init__(self, number: int, prepared: PreparedText | None, verdict: Verdict) -> None:
         #: The id that the client knows.
         self.number = number
         #: None for one that only its connection has, since its text was too long to be held.
         self.prepared = prepared
         self.verdict = verdict
-        #: Those of the session when it was prepared.
-        self.settings = settings
+        #: User variables it mentions, as they were then: MySQL fixes their types when it prepares.
+        self.variables: Mapping[str, Variable] = {}
         #: What the client was told.
         self.parameters = self.columns = 0
         #: The types it has sent last.

@@ -15,16 +15,13 @@ AWS documents conditions, not a grammar. Where the page leaves a choice, this is
 The rules are about text only: they are no judgement on what is safe to share, which is the screen's.
 """
 
-import enum
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-import attrs
-
-from .digest import digest
 from .lexer import Kind, pieces
+from .rds_messages import PIN_MESSAGE, RDS_PREPARED, RDS_TOO_LONG, RdsPin, RdsReason, pin_message
 
 __all__ = [
     "LONGEST_UNPINNED_TEXT",
@@ -44,71 +41,7 @@ LONGEST_UNPINNED_TEXT = 16_384
 _REMEMBERED_LENGTH = 1024
 _REMEMBERED_TEXTS = 2000
 
-#: The message of RDS Proxy's log line, behind time, level and endpoint.
-PIN_MESSAGE = (
-    "[clientConnection={client}] The client session was pinned to the database connection"
-    " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
-    " until the session ends. Reason: {reason}"
-)
-
-
-class RdsReason(enum.Enum):
-    """RDS Proxy's conditions; the value is the word in metrics and reports."""
-
-    STATEMENT_SIZE = "statement_size"
-    EXECUTABLE_COMMENT = "executable_comment"
-    PREPARED_STATEMENT = "prepared_statement"
-    SESSION_SETTINGS = "session_settings"
-    NEXT_TRANSACTION = "next_transaction"
-    USER_VARIABLE = "user_variable"
-    TEMPORARY_TABLE = "temporary_table"
-    TABLE_LOCK = "table_lock"
-    NAMED_LOCK = "named_lock"
-    DIAGNOSTICS = "diagnostics"
-
-
-# The first and the beginning of the third are RDS Proxy's own words as its users have published them, and so
-# is that of settings, which takes a digest; the others have never been seen in public.
-_WORDS = {
-    RdsReason.STATEMENT_SIZE: "The connection ran a SQL query which exceeded the 16384 byte limit.",
-    RdsReason.SESSION_SETTINGS: "SQL changed session settings that the proxy doesn't track. Consider moving"
-    " session configuration to the proxy's initialization query.",
-    RdsReason.PREPARED_STATEMENT: "Running a prepared statement.",
-    RdsReason.EXECUTABLE_COMMENT: "The connection ran a SQL query with an executable comment.",
-    RdsReason.NEXT_TRANSACTION: "SQL changed the characteristics of the next transaction.",
-    RdsReason.USER_VARIABLE: "SQL set a user variable.",
-    RdsReason.TEMPORARY_TABLE: "SQL created a temporary table.",
-    RdsReason.TABLE_LOCK: "SQL locked tables.",
-    RdsReason.NAMED_LOCK: "SQL used a named lock.",
-    RdsReason.DIAGNOSTICS: "SQL read the row count of an earlier statement.",
-}
-_WITHOUT_DIGEST = frozenset((RdsReason.STATEMENT_SIZE, RdsReason.PREPARED_STATEMENT))
-
-
-@attrs.frozen
-class RdsPin:
-    """One condition that a command meets."""
-
-    reason: RdsReason
-
-    def log_reason(self, text: bytes = b"") -> str:
-        """What stands behind "Reason: " in RDS Proxy's log, with the statement's digest where it has one."""
-        words = _WORDS[self.reason]
-        return words if self.reason in _WITHOUT_DIGEST else f'{words} Digest: "{digest(text)}".'
-
-
 _PINS = {reason: RdsPin(reason) for reason in RdsReason}
-
-#: COM_STMT_PREPARE, and any command with a prepared statement.
-RDS_PREPARED = _PINS[RdsReason.PREPARED_STATEMENT]
-
-#: A text longer than LONGEST_UNPINNED_TEXT, for a caller that does not have all of it.
-RDS_TOO_LONG = _PINS[RdsReason.STATEMENT_SIZE]
-
-
-def pin_message(pin: RdsPin, client: int, number: int, text: bytes = b"") -> str:
-    """RDS Proxy's message for a pin: of the client with this id, to the connection with this thread id."""
-    return PIN_MESSAGE.format(client=client, number=number, reason=pin.log_reason(text))
 
 
 def rds_pins(text: bytes, *, exclude_variable_sets: bool, backslash_escapes: bool) -> tuple[RdsPin, ...]:

@@ -13,24 +13,46 @@ COM_RESET_CONNECTION leaves FOUND_ROWS() alone, and makes ROW_COUNT() 0.
 import attrs
 
 from ..wire.commands import Command
-from .found_rows import Found, found_rows_of
+from .found_rows import LONGEST_TEXT, Found, found_rows_of
 
 __all__ = ["RowCounts"]
 
+#: Statements that are kept to be read when somebody asks, and how long each may be, in bytes.
+_MAX_PENDING = 4
+_LONGEST_PENDING = 512
+
 _RUNS_TEXT = frozenset((Command.QUERY, Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE))
-_LEAVE_ROW_COUNT = frozenset((Command.STATISTICS, Command.STMT_CLOSE, Command.STMT_SEND_LONG_DATA))
-_MINUS_ONE = frozenset((Command.SET_OPTION, Command.DEBUG, Command.FIELD_LIST, Command.PROCESS_INFO))
+_LEAVE_ROW_COUNT = frozenset(
+    (Command.STATISTICS, Command.STMT_CLOSE, Command.STMT_SEND_LONG_DATA, Command.STMT_PREPARE)
+)
+_MINUS_ONE = frozenset(
+    (Command.SET_OPTION, Command.DEBUG, Command.FIELD_LIST, Command.PROCESS_INFO, Command.STMT_FETCH)
+)
 #: Errors from before a statement runs: ER_PARSE_ERROR, ER_EMPTY_QUERY.
 _NOT_RUN = frozenset((1064, 1065))
+_SELECT = (b"SELECT", b"select")
 
 
 @attrs.define
 class RowCounts:
-    """Both values of one session; ``found_rows`` is None if only its connection knows."""
+    """Both values of one session."""
 
     is_mariadb: bool
     row_count: int = 0
-    found_rows: int | None = 0
+    _found_rows: int | None = 0
+    #: Text, error number and number of rows of statements that are yet to be taken in.
+    _pending: list[tuple[bytes, int, int | None]] = attrs.field(factory=list, init=False, repr=False)
+
+    @property
+    def found_rows(self) -> int | None:
+        """FOUND_ROWS(), None if only the connection knows."""
+        self._settle()
+        return self._found_rows
+
+    def know_found_rows(self, asked: int) -> None:
+        """What the connection has answered."""
+        self._pending.clear()
+        self._found_rows = asked
 
     def take(
         self,
@@ -50,33 +72,56 @@ class RowCounts:
         warnings: of the last OK packet. rows: of the last result set in the response, None without one.
         is_cursor: the rows are yet to be fetched.
         """
-        self.row_count = self._row_count(command, text, errno, in_rows, affected_rows, warnings)
-        if command == Command.STMT_FETCH or is_cursor:
-            self.found_rows = None
-        elif command in _RUNS_TEXT and not (errno in _NOT_RUN and b";" not in text):
-            self._take_rows(text, errno, rows)
+        if errno or in_rows:
+            self.row_count = -1
+        elif affected_rows:
+            self.row_count = affected_rows
+        else:
+            self._take_no_rows(command, text, warnings)
+        if command not in _RUNS_TEXT or is_cursor:
+            if is_cursor or command == Command.STMT_FETCH:
+                self._pending.clear()
+                self._found_rows = None
+        elif errno not in _NOT_RUN or b";" in text:
+            self._put_off(text, errno, in_rows, rows)
 
-    def _row_count(
-        self, command: int, text: bytes, errno: int, in_rows: bool, affected_rows: int, warnings: int
-    ) -> int:
-        if errno or in_rows or command in _MINUS_ONE or command == Command.STMT_FETCH:
-            return -1
-        if command in _LEAVE_ROW_COUNT or command == Command.STMT_PREPARE:
-            return self.row_count
-        if not affected_rows and command in _RUNS_TEXT and _is_get_diagnostics(text):
-            return -1 if warnings else self.row_count
-        return affected_rows
+    def _take_no_rows(self, command: int, text: bytes, warnings: int) -> None:
+        if command in _RUNS_TEXT:
+            if not _is_get_diagnostics(text):
+                self.row_count = 0
+            elif warnings:
+                self.row_count = -1
+        elif command not in _LEAVE_ROW_COUNT:
+            self.row_count = -1 if command in _MINUS_ONE else 0
+
+    def _put_off(self, text: bytes, errno: int, in_rows: bool, rows: int | None) -> None:
+        """Reading a statement costs more than most of them are worth: few clients ever ask."""
+        if in_rows and text[:6] in _SELECT:
+            # Whatever it does, it does not leave FOUND_ROWS() as it was.
+            self._pending.clear()
+        if len(text) > LONGEST_TEXT:
+            self._pending.clear()
+            self._found_rows = None
+            return
+        self._pending.append((text, errno, rows))
+        if len(text) > _LONGEST_PENDING or len(self._pending) > _MAX_PENDING:
+            self._settle()
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, []
+        for text, errno, rows in pending:
+            self._take_rows(text, errno, rows)
 
     def _take_rows(self, text: bytes, errno: int, rows: int | None) -> None:
         rule = found_rows_of(text, is_mariadb=self.is_mariadb)
         if rule.found is Found.UNCHANGED:
             return
         if rule.found is Found.UNKNOWN or errno or rows is None or (rule.offset and not rows):
-            self.found_rows = None
+            self._found_rows = None
         else:
-            self.found_rows = rule.offset + rows
+            self._found_rows = rule.offset + rows
 
 
 def _is_get_diagnostics(text: bytes) -> bool:
     """Nothing else begins with this word."""
-    return text.lstrip()[:4].upper().strip() == b"GET"
+    return text[:1].upper() in b"G \t\r\n" and text.lstrip()[:4].upper().strip() == b"GET"

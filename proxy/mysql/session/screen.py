@@ -13,7 +13,19 @@ import enum
 
 import attrs
 
-from .effects import Evidence, from_bytes, from_tokens, has_user_variable, pins, reads, xa
+from .details import with_details
+from .effects import (
+    DEFINES,
+    Evidence,
+    from_bytes,
+    from_tokens,
+    has_user_variable,
+    pins,
+    reads,
+    releases_lock,
+    sets_global,
+    xa,
+)
 from .kill import kill_in
 from .lexer import Lexed, lex
 from .pins import PinReason
@@ -73,6 +85,9 @@ LONGEST_TRIGGER = 3 * max(map(len, _TRIGGERS)) + 1
 # As numbers, since a byte is found in bytes six times sooner than a bytes object of length 1.
 _AT, _BANG, _SEMICOLON = b"@!;"
 _FIRST = frozenset((b"set", b"use"))
+# By these alone nothing stays on the connection, but there is something to tell.
+_TOLD = _TRIGGERS | frozenset(b"proxy release_all_locks release_lock unlock".split())
+_TOLD_FIRST = _FIRST | frozenset(b"alter begin create drop rename savepoint start truncate".split())
 # Digits part words here (`/*!50000get_lock`, `1e5lock`); so do all bytes from 0x80 up, which may be spaces.
 _WORDS_ONLY = bytes(
     ord(chr(byte).lower()) if byte < 0x80 and chr(byte).isalpha() else byte if byte in b"_$" else 0x20
@@ -82,15 +97,15 @@ _WORDS_ONLY = bytes(
 _KELVIN, _DOTTED_I = b"\xe2\x84\xaa", b"\xc4\xb0"
 
 
-def _matters(statement: bytes) -> bool:
-    """Whether the text has anything in it that a rule could hit."""
+def _matters(statement: bytes, triggers: frozenset[bytes], first: frozenset[bytes]) -> bool:
+    """Whether the text has any of these in it, or any other thing that a rule could hit."""
     words = statement.translate(_WORDS_ONLY).split()
-    if not _TRIGGERS.isdisjoint(words) or _AT in statement:
+    if not triggers.isdisjoint(words) or _AT in statement:
         return True
     if not statement[:1].isalpha():
-        if not _FIRST.isdisjoint(words):
+        if not first.isdisjoint(words):
             return True
-    elif words[0] in _FIRST:
+    elif words[0] in first:
         return True
     if _BANG in statement and (b"/*!" in statement or b"/*M!" in statement):
         return True
@@ -107,7 +122,7 @@ def may_leave_state(piece: bytes) -> bool:
     A trigger that is cut in two by the end of a piece is not seen: callers overlap their pieces by
     LONGEST_TRIGGER bytes.
     """
-    return _matters(_folded(piece))
+    return _matters(_folded(piece), _TRIGGERS, _FIRST)
 
 
 # Built-in functions seen in the values of SET. Any other may be a stored one, which can do anything.
@@ -158,17 +173,53 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
         calls=e.has(b"CALL") or e.has(b"EXECUTE"),
         kill=kill_in(e) if certain else None,
         asks_connection_id=certain and e.calls(b"CONNECTION_ID"),
+        shows_proxy=certain and bool(statements) and statements[0].items[:2] == _SHOW_PROXY,
+        is_ddl=not e.words.isdisjoint(DEFINES),
+        sets_global=sets_global(e),
+        releases_lock=releases_lock(e),
+        renames_tables=e.has(b"RENAME"),
+        savepoint=e.has(b"SAVEPOINT"),
+        runs_code=True,
         multiple=e.has(b";") if lexed.ambiguous else len(statements) > 1,
     )
 
 
-def _examine(statement: bytes, dialect: Dialect) -> Verdict:
+_SHOW_PROXY = [b"SHOW", b"PROXY"]
+
+
+def _examine(text: bytes, dialect: Dialect) -> Verdict:
+    verdict = _examined(text, dialect)
+    return PLAIN if _is_quiet(verdict) else verdict
+
+
+def _is_quiet(verdict: Verdict) -> bool:
+    """Whether all it tells is what a statement of its own would not be looked at for."""
+    return (
+        attrs.evolve(
+            verdict, names_tables=False, explains_change=False, explains_visible_change=False, runs_code=False
+        )
+        == PLAIN
+    )
+
+
+def _examined(text: bytes, dialect: Dialect) -> Verdict:
+    statement = _folded(text)
     if dialect is _OPAQUE and not (statement.isascii() and b"\\" not in statement):
         # An end that seems to be missing says nothing here, and all the words count anyway.
         lexed = Lexed(ambiguous=True)
     else:
         lexed = lex(statement, backslash_escapes=dialect is not Dialect.NO_BACKSLASH_ESCAPES)
-    verdict = _judge(from_bytes(statement) if lexed.ambiguous else from_tokens(lexed), lexed)
+    e = from_bytes(statement) if lexed.ambiguous else from_tokens(lexed)
+    verdict = _judge(e, lexed)
+    if dialect is not _OPAQUE and statement is text and lexed.readable and not lexed.ambiguous:
+        return with_details(
+            verdict,
+            text,
+            lexed,
+            e.at(0),
+            e.words,
+            backslash_escapes=dialect is not Dialect.NO_BACKSLASH_ESCAPES,
+        )
     if dialect is not _OPAQUE or lexed.ambiguous:
         return verdict
     # Readable in every character set there is, but the set may be one not known here: its words count as
@@ -199,8 +250,7 @@ class Screen:
 
     def verdict(self, statement: bytes, dialect: Dialect) -> Verdict:
         """The effects of a text as it came in COM_QUERY or COM_STMT_PREPARE; never fails."""
-        statement = _folded(statement)
-        if dialect is not _OPAQUE and not _matters(statement):
+        if dialect is not _OPAQUE and not _matters(_folded(statement), _TOLD, _TOLD_FIRST):
             return PLAIN
         if len(statement) > self.cached_length or self.cached_verdicts < 1:
             return _examine(statement, dialect)

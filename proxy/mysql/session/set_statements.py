@@ -86,6 +86,11 @@ class SetStatement:
             for each in self.assignments
         )
 
+    @property
+    def sets_global(self) -> bool:
+        """Whether it sets a variable for all sessions."""
+        return any(each.scope is Scope.GLOBAL for each in self.assignments)
+
     def session_names(self) -> Iterator[str]:
         """The session's system variables that are assigned."""
         return (each.name for each in self.assignments if each.is_session)

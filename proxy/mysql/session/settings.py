@@ -33,8 +33,8 @@ _NOT_SETTINGS: Final = frozenset(
 #: MySQL turns these off when they are set to DEFAULT, whatever their global value.
 _WRONG_DEFAULT: Final = frozenset({"foreign_key_checks", "unique_checks"})
 
-#: Variables that matter when a statement runs, not when it is prepared. A wrong one here would let a statement
-#: mean what it meant to somebody else.
+#: Variables that matter when a statement runs, not when it is prepared. A wrong one here would let it mean
+#: what it meant to somebody else.
 _WITHOUT_MEANING: Final = frozenset(
     {
         "autocommit",
@@ -56,10 +56,14 @@ _WITHOUT_MEANING: Final = frozenset(
     }
 )
 
+#: What SET NAMES sets.
+_NAMES_SETS: Final = ("character_set_client", "character_set_results", "collation_connection")
+
 #: Variables whose value is a name even where it looks like a number.
 _NAMES: Final = frozenset({"default_master_connection"})
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_WORD = re.compile(r"[a-z0-9_]+\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_ ,:;.+\-/=()%*]*\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?\Z")
 
@@ -149,24 +153,38 @@ def autocommit_of(status: int) -> tuple[str, str]:
 FRESH: Final = settings("", {})
 
 
-def assignments(current: Settings, wanted: Settings, baseline: Mapping[str, str]) -> str:
-    """One SET statement that turns ``current``'s variables into ``wanted``'s; empty when they are equal.
+def assignments(current: Settings, wanted: Settings, baseline: Mapping[str, str]) -> list[str]:
+    """Parts of a SET statement that turn ``current``'s variables into ``wanted``'s; none if they are equal.
 
     ``baseline`` holds what init_query set on a fresh connection: a variable ``wanted`` does not have goes
     back to that, or to the target's default. Raises ValueError for a variable that has no settable name.
     """
     parts = []
+    names = _set_names(current, wanted)
     for name, value in wanted.variables.items():
-        if current.variables.get(name) != value:
+        if current.variables.get(name) != value and not (names and name in _NAMES_SETS):
             parts.append((name, literal(name, value)))
     for name in current.variables:
         if name not in wanted.variables:
             before = baseline.get(name)
             parts.append((name, _default(name) if before is None else literal(name, before)))
-    if not parts:
-        return ""
     # Setting character_set_client changes how later text is read only after this statement.
-    return "SET " + ",".join(f"@@session.{_checked(name)}={value}" for name, value in sorted(parts))
+    return [*names, *(f"@@session.{_checked(name)}={value}" for name, value in sorted(parts))]
+
+
+def _set_names(current: Settings, wanted: Settings) -> list[str]:
+    """The character sets all at once where they are one: only so the results get the collation, too.
+
+    Servers tell its number in column definitions.
+    """
+    client, results, collation = map(wanted.variables.get, _NAMES_SETS)
+    if not client or client != results or not collation or not collation.startswith(client + "_"):
+        return []
+    if all(current.variables.get(name) == wanted.variables[name] for name in _NAMES_SETS):
+        return []
+    if not _WORD.match(client) or not _WORD.match(collation):
+        return []
+    return [f"NAMES {client} COLLATE {collation}"]
 
 
 def literal(name: str, value: str) -> str:

@@ -5,11 +5,13 @@ has. Where neither the protocol nor the lexer can tell what a statement left beh
 """
 
 import enum
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from ..wire.results import SessionChanges
 from ..wire.status import LASTING, Status
+from .held_variables import HeldVariables
+from .pin_ends import ENDING, UNNAMED, apply
 from .pins import PinReason
 from .prepared import MAX_TEXTS_SIZE, OpenStatement
 from .settings import Settings
@@ -17,6 +19,7 @@ from .verdict import Diagnostics, Verdict
 
 __all__ = ["SessionValue", "Tie"]
 
+_AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _IN_TRANSACTION = int(Status.IN_TRANS | Status.IN_TRANS_READONLY)
 
 
@@ -39,13 +42,13 @@ class SessionValue:
     """Settings, pins, transaction state, open statements and the last insert id of one client."""
 
     __slots__ = (
-        "_exclude_variable_sets",
         "_initial_status",
         "_statements_size",
         "after_reset",
         "characteristics",
         "clean_here",
         "conditions_seen",
+        "doubtful_locks",
         "ever_own",
         "gtid_at",
         "insert_id_answers",
@@ -57,10 +60,12 @@ class SessionValue:
         "pins",
         "reported_insert_id",
         "resets",
+        "savepoint",
         "settings",
         "statements",
         "status",
         "unsettled",
+        "variables",
         "wants_diagnostics",
     )
 
@@ -70,9 +75,7 @@ class SessionValue:
         status: int,
         *,
         after_reset: Settings | None = None,
-        exclude_variable_sets: bool = False,
     ) -> None:
-        """``exclude_variable_sets``: user-variable SETs do not pin (EXCLUDE_VARIABLE_SETS)."""
         #: What COM_RESET_CONNECTION goes back to, apart from the schema and multi-statements.
         self.after_reset = initial if after_reset is None else after_reset
         self.settings = initial
@@ -81,7 +84,7 @@ class SessionValue:
         #: What a one-shot SET TRANSACTION or an open transaction's start said; empty when there is none.
         self.characteristics = ""
         #: What a pin's end waits for, where that is known: names of tables, ids of statements.
-        self.names: dict[PinReason, set[Hashable]] = {}
+        self.names: dict[PinReason, set[object]] = {}
         #: Prepared statements of the binary protocol, by the client's id.
         self.statements: dict[int, OpenStatement] = {}
         #: The id of the one prepared last.
@@ -90,6 +93,11 @@ class SessionValue:
         #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
         self.conditions_seen = False
         self.last_insert_id = 0
+        self.variables = HeldVariables()
+        #: A savepoint was set before the transaction has begun, which no status flag tells.
+        self.savepoint = False
+        #: Names of locks that may have been released, which the connection is to be asked for.
+        self.doubtful_locks = False
         #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
         self.gtid_at: object = None
         #: FOUND_ROWS and SEQUENCE, as far as what its connection says of them is the session's own.
@@ -110,18 +118,32 @@ class SessionValue:
         self.insert_id_at: KeepsInsertId | None = None
         #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
         self.unsettled = False
-        self._exclude_variable_sets = exclude_variable_sets
 
     @property
     def in_transaction(self) -> bool:
         """Inside a transaction, or a characteristic is set for the next one."""
-        return bool(self.status & _IN_TRANSACTION or self.characteristics)
+        return bool(self.status & _IN_TRANSACTION or self.characteristics or self.savepoint)
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether the connection has to be asked before it may be returned."""
+        return self.unsettled or bool(self.variables.asked) or self.doubtful_locks
+
+    @property
+    def may_unpin(self) -> bool:
+        """Whether the connection may say that what has pinned the session has ended."""
+        return (
+            self.doubtful_locks
+            and self.pins.keys() == {PinReason.NAMED_LOCK}
+            and UNNAMED not in self.names.get(PinReason.NAMED_LOCK, ())
+            and not self.in_transaction
+        )
 
     def tie(self) -> Tie:
         """Whether the connection must be kept."""
         if self.pins:
             return Tie.PINNED
-        if self.status & _IN_TRANSACTION or self.characteristics:
+        if self.status & _IN_TRANSACTION or self.characteristics or self.savepoint:
             return Tie.TRANSACTION
         return Tie.NONE
 
@@ -137,12 +159,12 @@ class SessionValue:
         self.pins.pop(reason, None)
         self.names.pop(reason, None)
 
-    def pin_for(self, reason: PinReason, name: Hashable, now: float) -> bool:
+    def pin_for(self, reason: PinReason, name: object, now: float) -> bool:
         """Pin until this name is given up; returns whether the reason is new."""
         self.names.setdefault(reason, set()).add(name)
         return self.pin(reason, now)
 
-    def give_up(self, reason: PinReason, name: Hashable) -> None:
+    def give_up(self, reason: PinReason, name: object) -> None:
         """The pin ends if this was the last name that it waited for."""
         names = self.names.get(reason)
         if names is not None:
@@ -167,16 +189,6 @@ class SessionValue:
         """Whether the text of one more statement can be held."""
         return self._statements_size + len(text) <= MAX_TEXTS_SIZE
 
-    def effects(self, verdict: Verdict) -> Iterable[PinReason]:
-        """The pins that running a statement with this verdict causes."""
-        if verdict.user_variable_sets_only and self._exclude_variable_sets:
-            return ()
-        return verdict.pins
-
-    def leaves_user_variables(self, verdict: Verdict) -> bool:
-        """Whether EXCLUDE_VARIABLE_SETS lets this statement leave a user variable on a shared connection."""
-        return verdict.user_variable_sets_only and self._exclude_variable_sets
-
     def after(
         self,
         verdict: Verdict,
@@ -184,15 +196,19 @@ class SessionValue:
         changes: Iterable[SessionChanges],
         *,
         tracked: bool,
+        failed: bool = False,
         now: float,
     ) -> list[PinReason]:
         """Take in a response's flags and session changes; returns the pins that are new."""
         self.status = status & LASTING
-        new = [reason for reason in self.effects(verdict) if self.pin(reason, now)]
+        new = apply(self, verdict, verdict.pins, self.settings.schema, failed=failed, now=now)
+        if verdict.releases_lock or PinReason.NAMED_LOCK in verdict.pins:
+            self.doubtful_locks = PinReason.NAMED_LOCK in self.pins
         for change in changes:
             self._take_change(change, verdict)
             explained = verdict.names_only_variables and (change.variables or change.schema is not None)
-            if change.state_changed and not explained and not verdict.pins and not self.pins:
+            explained = explained or verdict.explains_visible_change
+            if change.state_changed and not explained and ENDING.issuperset(self.pins):
                 self.pin(PinReason.UNTRACKED_STATE, now)
                 new.append(PinReason.UNTRACKED_STATE)
         if (
@@ -202,6 +218,17 @@ class SessionValue:
         ):
             new.append(PinReason.SESSION_TRACKING)
         return new
+
+    def note_savepoint(self, text: bytes, verdict: Verdict, *, failed: bool) -> None:
+        """Without autocommit a savepoint may come first; it lives until the transaction ends."""
+        if self.status & (_IN_TRANSACTION | _AUTOCOMMIT):
+            self.savepoint = False
+        elif verdict.savepoint:
+            self.savepoint = self.savepoint or not failed
+        elif self.savepoint and not failed:
+            word = text.lstrip()[:8].upper()
+            ends = word.startswith(b"COMMIT") or (word == b"ROLLBACK" and b"TO" not in text.upper())
+            self.savepoint = not ends
 
     def _take_change(self, change: SessionChanges, verdict: Verdict) -> None:
         if change.transaction_characteristics is not None:
@@ -255,6 +282,7 @@ class SessionValue:
         self.conditions_seen = self.wants_diagnostics = False
         self.own_here = self.clean_here = self.ever_own = Diagnostics.NONE
         self.last_insert_id = self.reported_insert_id = 0
+        self.variables.clear()
 
     def _unbind_statements(self) -> None:
         """What cursors and long data they had is gone, and those that only a connection had are closed."""
@@ -270,6 +298,8 @@ class SessionValue:
             return f"the database connection was lost, and with it what had pinned the session: {reasons}"
         if self.in_transaction:
             return "the database connection was lost, the transaction is rolled back"
+        if self.variables.asked:
+            return "the database connection was lost, and with it the values of user variables"
         return "the database connection was lost"
 
     def forget_connection(self) -> None:
@@ -279,9 +309,11 @@ class SessionValue:
         self._unbind_statements()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
+        self.savepoint = False
         # What the OK packet said is the best there is now.
         self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
         self.gtid_at = None
-        self.unsettled = False
+        self.unsettled = self.doubtful_locks = False
+        self.variables.forget_asked()

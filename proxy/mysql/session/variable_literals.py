@@ -22,6 +22,8 @@ __all__ = ["LONGEST_LITERALS", "BareNull", "TextLiteral", "literals_in", "resolv
 
 #: Items of a SET that are looked at; of a longer one all values are asked for.
 LONGEST_LITERALS = 1000
+#: Bytes of a list in parentheses that is looked at.
+_LONGEST_RUN = 4096
 
 _MOST_DIGITS = 65
 _MOST_PLACES = 30
@@ -36,27 +38,10 @@ _ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 _PATTERNS = (b"%", b"_")
 #: Whose first 128 characters are those of ASCII.
 _LIKE_ASCII = frozenset(
-    [
-        "ascii",
-        "cp1250",
-        "cp1251",
-        "cp1256",
-        "cp1257",
-        "cp850",
-        "cp852",
-        "cp866",
-        "greek",
-        "hebrew",
-        "koi8r",
-        "koi8u",
-        "latin1",
-        "latin2",
-        "latin5",
-        "latin7",
-        "utf8",
-        "utf8mb3",
-        "utf8mb4",
-    ]
+    {
+        *("ascii", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "greek", "hebrew"),
+        *("koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "utf8", "utf8mb3", "utf8mb4"),
+    }
 )
 _UTF8 = frozenset(("utf8", "utf8mb3", "utf8mb4"))
 #: One byte a character, and none that is refused.
@@ -84,7 +69,8 @@ def literals_in(
 
     ``items``: kind, text and the variable's name of each token behind SET.
     """
-    if len(items) > LONGEST_LITERALS:
+    is_long = any(kind is Piece.RUN and len(text) > _LONGEST_RUN for kind, text, _ in items)
+    if is_long or len(items) > LONGEST_LITERALS:
         return {}
     found: dict[str, Variable | TextLiteral | BareNull] = {}
     twice: set[str] = set()

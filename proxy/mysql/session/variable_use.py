@@ -10,6 +10,7 @@ not to be seen here. ``runs_only_built_ins`` tells whether the text itself names
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -36,6 +37,8 @@ _READING = frozenset(
     b"SELECT INSERT UPDATE DELETE REPLACE WITH VALUES TABLE DO SET SHOW EXPLAIN DESCRIBE DESC "
     b"PREPARE KILL USE".split()
 )
+#: Behind these no variable of an INTO comes any more.
+_ENDS_INTO = frozenset(b"FROM WHERE GROUP HAVING ORDER LIMIT FOR LOCK UNION VALUES VALUE SELECT SET".split())
 #: SET with a grammar of its own.
 _OTHER_SETS = frozenset(b"STATEMENT PASSWORD RESOURCE ROLE DEFAULT AUTHORIZATION SESSION_USER".split())
 
@@ -177,7 +180,7 @@ def _assigned(items: list[Item]) -> Iterator[str]:
     into = False
     for at, item in enumerate(items):
         if not item.name:
-            into = item.word == b"INTO" or (into and item.text.strip() == b",")
+            into = item.word == b"INTO" or (into and item.word not in _ENDS_INTO)
         elif into or _is_target(items, at, is_set):
             yield item.name
 
@@ -198,7 +201,8 @@ def _literals(
     others: set[str] = set()
     for items in statements:
         known = literals_in([(item.kind, item.text, item.name) for item in items[1:]], backslash_escapes)
-        others.update(set(_assigned(items)).difference(known))
+        times = Counter(_assigned(items))
+        others.update(name for name in times if times[name] > 1 or name not in known)
         for name, value in known.items():
             # The character set of a later statement's strings, and the type of its NULL, may be new.
             if isinstance(value, Variable) or len(statements) == 1:

@@ -100,6 +100,7 @@ class Verdict:
     constant_set: nothing but SET of session variables to constants: what comes of it depends only on the
         settings before it, and on there being no transaction.
     sets_global: sets a global variable.
+    savepoint: sets a savepoint.
     is_ddl: may change a table, view or routine; of a long text not known.
     explains_change: what the verdict tells is all that can have made the tracker signal a changed state.
     explains_visible_change: so it is, but for code behind the tables and views that the text names.
@@ -132,6 +133,7 @@ class Verdict:
     prepared: TextStatement | None = None
     constant_set: bool = False
     sets_global: bool = False
+    savepoint: bool = False
     is_ddl: bool = False
     explains_change: bool = False
     explains_visible_change: bool = False

@@ -22,7 +22,15 @@ class Status(enum.IntFlag):
     PS_OUT_PARAMS = 0x1000
     IN_TRANS_READONLY = 0x2000
     SESSION_STATE_CHANGED = 0x4000
+    #: MariaDB's.
+    ANSI_QUOTES = 0x8000
 
 
 #: What holds beyond the statement whose response says it.
-LASTING = int(Status.IN_TRANS | Status.AUTOCOMMIT | Status.NO_BACKSLASH_ESCAPES | Status.IN_TRANS_READONLY)
+LASTING = int(
+    Status.IN_TRANS
+    | Status.AUTOCOMMIT
+    | Status.NO_BACKSLASH_ESCAPES
+    | Status.IN_TRANS_READONLY
+    | Status.ANSI_QUOTES
+)

@@ -1,4 +1,4 @@
-"""An application on mysql-connector-python's own pools under load, as a program: threads that take connections.
+"""An application on mysql-connector-python's own pools under load, as a program: threads that take turns.
 
 The pools reset a session whenever it comes back (COM_RESET_CONNECTION). Statements are prepared ones
 (`cursor(prepared=True)`) and plain ones; everything is as the driver has it by default.
@@ -16,34 +16,27 @@ from mysql.connector import errors, pooling
 REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.drivers.python.crowd import meet, task_given  # noqa: E402
+from tests.drivers.python.crowd import meet, refused_duplicate, task_given  # noqa: E402
 
 TURNS = 2
 LINES = 8
 PER_POOL = 25
 """The driver allows 32 at the most."""
-DUPLICATE = 1062
 WAIT_LIMIT = 30.0
 TABLE = "CREATE TABLE sc_line (id INT AUTO_INCREMENT PRIMARY KEY, owner INT, note VARCHAR(50) UNIQUE)"
+INSERT = "INSERT INTO sc_line (owner, note) VALUES (?, ?)"
+COUNT = "SELECT COUNT(*), @@session.group_concat_max_len FROM sc_line WHERE owner = %s"
 
 
 def prepared(connection: Any, number: int, turn: int) -> None:
     """Prepared statements, each executed several times, in a transaction."""
     with connection.cursor(prepared=True) as cursor:
         for line in range(LINES):
-            cursor.execute(
-                "INSERT INTO sc_line (owner, note) VALUES (?, ?)", (number, f"{number} {turn} {line} 😀")
-            )
+            cursor.execute(INSERT, (number, f"{number} {turn} {line} 😀"))
             assert cursor.lastrowid > 0
         connection.commit()
-        try:
-            cursor.execute(
-                "INSERT INTO sc_line (owner, note) VALUES (?, ?)", (number, f"{number} {turn} 0 😀")
-            )
-        except errors.IntegrityError as error:
-            assert error.errno == DUPLICATE
-        else:
-            raise AssertionError("no duplicate")
+        with refused_duplicate(errors.IntegrityError):
+            cursor.execute(INSERT, (number, f"{number} {turn} 0 😀"))
         connection.rollback()
     with connection.cursor(prepared=True) as cursor:
         for line in range(LINES):
@@ -59,9 +52,7 @@ def plain(connection: Any, number: int, turn: int) -> None:
         [(before,)] = cursor.fetchall()
         assert before != number + 5000
         cursor.execute(f"SET SESSION group_concat_max_len = {number + 5000}")
-        cursor.execute(
-            "SELECT COUNT(*), @@session.group_concat_max_len FROM sc_line WHERE owner = %s", (number,)
-        )
+        cursor.execute(COUNT, (number,))
         assert cursor.fetchall() == [((turn + 1) * LINES, number + 5000)]
         connection.rollback()
         connection.start_transaction()
@@ -73,9 +64,8 @@ def plain(connection: Any, number: int, turn: int) -> None:
 def main() -> int:
     """Run it, and leave no table."""
     task: dict[str, Any] = task_given()
-    options = {name: task[name] for name in ("host", "port", "user", "password")} | {
-        "database": task["schema"]
-    }
+    options = {name: task[name] for name in ("host", "port", "user", "password")}
+    options["database"] = task["schema"]
     first, second = (
         pooling.MySQLConnectionPool(pool_name=name, pool_size=PER_POOL, **options)
         for name in ("first", "second")

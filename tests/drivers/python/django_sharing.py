@@ -1,4 +1,4 @@
-"""A Django site under load, as a program: each client is a thread of its server, with a connection of its own.
+"""A Django site under load, as a program: each client is a thread of its server, with its own connection.
 
 Beside what `crowd` wants the task names the `driver`, and with `keep` the connections outlive a request
 (CONN_MAX_AGE); else Django connects anew for each, which is its default. All other settings are Django's own.
@@ -15,10 +15,11 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.drivers.python.crowd import meet, task_given  # noqa: E402
+from tests.drivers.python.crowd import meet, refused_duplicate, task_given  # noqa: E402
 
 APPLICATION = "tests.drivers.python.library"
 REQUESTS = 2
+WRITTEN = dt.datetime(2024, 2, 29, 12, 34, 56, 789, tzinfo=dt.UTC)
 BOOKS = 12
 KEEP = 600
 """Seconds for which Django keeps a connection, if it does."""
@@ -61,20 +62,13 @@ def request(number: int, turn: int) -> None:
     author, created = Author.objects.get_or_create(name=name, defaults={"details": {"number": number}})
     assert created == (turn == 0)
     with transaction.atomic():
-        book = Book.objects.create(
-            author=author, title=f"{name} 😀", price=number, written=dt.datetime.now(dt.UTC)
-        )
-        try:
-            with transaction.atomic():
-                Author.objects.create(name=name)
-        except IntegrityError as error:
-            assert error.args[0] == 1062
-        else:
-            raise AssertionError("no duplicate")
+        book = Book.objects.create(author=author, title=f"{name} 😀", price=number, written=WRITTEN)
+        with refused_duplicate(IntegrityError), transaction.atomic():
+            Author.objects.create(name=name)
         locked = Book.objects.select_for_update().get(pk=book.pk)
         assert (locked.title, locked.author_id) == (f"{name} 😀", author.pk)
     Book.objects.bulk_create(
-        Book(author=author, title=f"{turn}", price=1, written=dt.datetime.now(dt.UTC)) for _ in range(BOOKS)
+        Book(author=author, title=f"{turn}", price=1, written=WRITTEN) for _ in range(BOOKS)
     )
     mine = Book.objects.filter(author=author)
     assert mine.filter(title=f"{turn}").update(price=F("price") + number) == BOOKS

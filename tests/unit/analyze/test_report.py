@@ -2,13 +2,9 @@
 
 import json
 
-import pytest
-
 from proxy.analyze.log_entries import Entry
-from proxy.analyze.remedies import rds_remedy
 from proxy.analyze.report import Report
 from proxy.analyze.sessions import Analysis
-from proxy.mysql.session.rds_rules import RdsReason
 
 
 def report(*texts: str, sessions: int = 1, top: int = 5) -> Report:
@@ -72,8 +68,3 @@ def test_the_object() -> None:
     assert temporary["statements"] == [
         {"digest": "CREATE TEMPORARY TABLE t(a INT)", "line": 2, "runs": 2, "sessions": 2}
     ]
-
-
-@pytest.mark.parametrize("reason", RdsReason, ids=lambda reason: reason.value)
-def test_every_reason_has_a_remedy(reason: RdsReason) -> None:
-    assert rds_remedy(reason.value).endswith(".")

@@ -152,7 +152,7 @@ def without_names(text: str) -> str:
 
 def test_lists_in_lists_cost_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that grew with the square of the depth would take minutes here."""
-    monkeypatch.setattr("proxy.mysql.session.connection_id.LONGEST_TEXT", 1 << 20)
+    monkeypatch.setattr("proxy.mysql.session.substitution.LONGEST_TEXT", 1 << 20)
     deep = b"SELECT (" * 10_000 + b"SELECT CONNECTION_ID() + 1 DAY" + b") DAY" * 10_000
     new = with_connection_id(deep, NUMBER, backslash_escapes=True)
     assert new.count(b"UNSIGNED") == 1

@@ -14,6 +14,8 @@ def test_each_reason_has_advice(reason: PinReason) -> None:
         assert text
         assert "\n" not in text
         assert text.endswith(".")
+        # Whatever the character set of a session's results is, it gets through.
+        assert text.isascii()
         # The column's declared length.
         assert len(text) <= 256
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.mysql.session.rds_messages import rds_remedy
 from proxy.mysql.session.rds_rules import (
     LONGEST_UNPINNED_TEXT,
     RDS_PREPARED,
@@ -227,3 +228,8 @@ def test_every_reason_has_words_without_literals(reason: RdsReason) -> None:
     assert words.endswith(".")
     assert "secret" not in words
     assert "4711" not in words
+
+
+@pytest.mark.parametrize("reason", RdsReason, ids=lambda reason: reason.value)
+def test_every_reason_has_a_remedy(reason: RdsReason) -> None:
+    assert rds_remedy(reason.value).endswith(".")

@@ -1,4 +1,4 @@
-"""Answers to COM_STMT_PREPARE are kept, compared, and given to others."""
+"""Answers to COM_STMT_PREPARE are kept and given to others."""
 
 import pytest
 from hypothesis import given
@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 from proxy.mysql.wire.datatypes import MalformedPacket
 from proxy.mysql.wire.prepare_response import (
     MAX_KEPT_RESPONSE,
-    ColumnDefinitions,
     PrepareResponse,
     ResponseCopy,
-    insert_definitions,
-    result_definitions,
 )
 from tests.peers import packets as p
 
@@ -46,11 +43,9 @@ def test_any_answer(columns: int, parameters: int, metadata: bytes) -> None:
     assert response.with_id(0x01020304) == answer(
         columns, parameters, number=0x01020304, warnings=2, metadata=metadata
     )
-    if metadata == b"\0":
-        assert response.definitions() is None
-    else:
-        names = tuple(p.column(b"c" + bytes((0x61 + at % 26,))) for at in range(columns))
-        assert response.definitions() == ColumnDefinitions(names)
+    assert response.has_definitions is (metadata != b"\0")
+    first = p.split(raw)[0][1]
+    assert PrepareResponse.definitions_in(first) == len(p.split(raw)) - 1
 
 
 def test_anything_but_a_whole_answer() -> None:
@@ -81,15 +76,10 @@ def test_not_only_definitions(between: bytes) -> None:
         PrepareResponse.decode(raw)
 
 
-def test_the_same_columns() -> None:
-    response = PrepareResponse.decode(answer(2, 1))
-    assert response.has_same_columns(PrepareResponse.decode(answer(2, 1, number=4)))
-    assert response.has_same_columns(PrepareResponse.decode(answer(2, 1, number=4, warnings=3)))
-    # Their packets have other sequence ids.
-    assert response.has_same_columns(PrepareResponse.decode(answer(2, 2)))
-    assert not response.has_same_columns(PrepareResponse.decode(answer(2, 1, prefix=b"d")))
-    assert not response.has_same_columns(PrepareResponse.decode(answer(1, 1)))
-    assert not response.has_same_columns(PrepareResponse.decode(answer(2, 1, metadata=b"\0")))
+@pytest.mark.parametrize("first", [b"", p.ok(), p.err(), p.prepared(1, 2, 3)[:-1]])
+def test_first_packets_of_other_answers(first: bytes) -> None:
+    with pytest.raises(MalformedPacket):
+        PrepareResponse.definitions_in(first)
 
 
 class TestCopy:
@@ -126,45 +116,3 @@ class TestCopy:
         copy.feed(p.packets([p.err()]))
         assert copy.response() is None
         assert not copy.is_too_long
-
-
-class TestResults:
-    """Definitions that come with a result, or are put into one that came without."""
-
-    COLUMNS = (p.column(b"a"), p.column(b"b"))
-
-    @pytest.mark.parametrize("head", [b"\2", b"\2\1"])
-    def test_those_that_came(self, head: bytes) -> None:
-        raw = p.packets([head, *self.COLUMNS, b"\0\0row", p.ok(header=0xFE)])
-        assert result_definitions(raw) == ColumnDefinitions(self.COLUMNS)
-
-    @pytest.mark.parametrize(
-        "payloads",
-        [
-            [b"\2\0", b"\0\0row"],
-            [p.ok()],
-            [p.err()],
-            [b"\2\1", p.column()],
-            [b"\2\1", p.column(), p.err()],
-            [],
-        ],
-        ids=["without", "OK", "ERR", "cut off", "error between", "nothing"],
-    )
-    def test_none(self, payloads: list[bytes]) -> None:
-        assert result_definitions(p.packets(payloads)) is None
-
-    @pytest.mark.parametrize("sequence", [1, 254])
-    def test_put_into_a_result(self, sequence: int) -> None:
-        whole = insert_definitions(p.packet(b"\2\0", 1), ColumnDefinitions(self.COLUMNS), sequence)
-        assert whole == p.packets([b"\2\1", *self.COLUMNS], sequence)
-        assert result_definitions(whole) == ColumnDefinitions(self.COLUMNS)
-
-    def test_into_one_with_many_columns(self) -> None:
-        columns = ColumnDefinitions((p.column(),) * 300)
-        whole = insert_definitions(p.packet(p.number(300) + b"\0", 1), columns, 1)
-        assert result_definitions(whole) == columns
-
-    @pytest.mark.parametrize("payload", [b"\2", b"\2\1", b"\3\0", b"\2\0\0", b"", b"\xfb"])
-    def test_results_that_need_none(self, payload: bytes) -> None:
-        with pytest.raises(MalformedPacket):
-            insert_definitions(p.packet(payload, 1), ColumnDefinitions(self.COLUMNS), 1)

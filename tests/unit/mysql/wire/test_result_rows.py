@@ -76,8 +76,17 @@ def test_sequence_ids_wrap() -> None:
     assert numbers == [(250 + at) % 256 for at in range(len(numbers))]
 
 
-def test_the_proxys_own_scanner_reads_it() -> None:
-    encoder = ResultRows("T", COLUMNS, Capability.DEPRECATE_EOF, 1, utf8=True)
+@pytest.mark.parametrize(
+    "capability",
+    [
+        NONE,
+        Capability.OPTIONAL_RESULTSET_METADATA,
+        Capability.MARIADB_CACHE_METADATA,
+        Capability.MARIADB_EXTENDED_METADATA,
+    ],
+)
+def test_the_proxys_own_scanner_reads_it(capability: Capability) -> None:
+    encoder = ResultRows("T", COLUMNS, Capability.DEPRECATE_EOF | capability, 1, utf8=True)
     scanner = response_scanner(
         deprecate_eof=True, session_track=True, local_files=False, max_closing_packet=1 << 18
     )

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
 
 import org.mariadb.jdbc.MariaDbPoolDataSource;
 
@@ -25,6 +26,7 @@ public final class Sharing {
     private static final int TURNS = 2;
     private static final int LINES = 8;
     private static final int DUPLICATE = 1062;
+    private static final int WAIT_SECONDS = 30;
     private static final String TABLE =
             "CREATE TABLE sj_line (id INT AUTO_INCREMENT PRIMARY KEY, owner INT, note VARCHAR(50) UNIQUE)";
     private static final String INSERT = "INSERT INTO sj_line (owner, note) VALUES (?, ?)";
@@ -91,7 +93,7 @@ public final class Sharing {
         for (int turn = 0; turn < TURNS; turn++) {
             try (Connection connection = pool.getConnection()) {
                 // So that the pool has a connection for each.
-                everyone.await();
+                everyone.await(WAIT_SECONDS, TimeUnit.SECONDS);
                 insert(connection, number, turn);
                 duplicate(connection, number, turn);
                 transactions(connection, number, turn);
