@@ -10,6 +10,8 @@ MANIFEST := pyproject.toml setup.cfg
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 # Flags for pytest, as in `make test ARGS="-k pins"`.
 ARGS ?=
+# The cases of `make test-long` for each vendor.
+LONG ?= 3000
 # The databases of `make test-containers`.
 IMAGES ?= mysql:8.0,mysql:8.4,mariadb:10.6,mariadb:11.4
 
@@ -30,6 +32,12 @@ test: $(VENV)/dev.stamp ## run all tests, those with a real database too
 	@$(BIN)/python -m tests.mysql_server $(MYSQL)
 	@$(BIN)/python -m tests.drivers.install
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-long
+test-long: $(VENV)/dev.stamp ## thousands of random sessions that share connections (LONG=20000 ARGS="-k mysql")
+	@$(BIN)/python -m proxy.demo.install
+	@$(BIN)/python -m tests.mysql_server $(MYSQL)
+	@RDS_PROXY_PROPERTY_EXAMPLES=$(LONG) $(BIN)/python -m pytest tests/property $(ARGS)
 
 .PHONY: test-containers
 test-containers: $(VENV)/containers.stamp ## run tests/containers against images of MySQL and MariaDB; needs Docker

@@ -25,7 +25,15 @@ from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
 from .mysql.session.screen import Screen
 from .mysql.wire.auth.rsa import RsaKeyPair
 from .pool.pool import Pool
-from .settings import client_options, health_reason, pool_limits, server_facts, server_tls, target
+from .settings import (
+    client_options,
+    health_reason,
+    pool_limits,
+    server_facts,
+    server_tls,
+    statement_cap,
+    target,
+)
 from .targets.monitor import TargetMonitor
 
 __all__ = ["ProxyService"]
@@ -145,7 +153,7 @@ class ProxyService(Service):
         init_query = self.config.target_group.connection_pool_config.init_query
         if self._answer is None:
             return SetUp(init_query)
-        return SetUp(init_query, self._answer.tracked_variables)
+        return SetUp(init_query, self._answer.tracked_variables, statement_cap(self.config, self._answer))
 
     def _opened(self, connection: BackendConnection) -> None:
         self._fresh_status = connection.status

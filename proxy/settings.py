@@ -30,6 +30,7 @@ __all__ = [
     "pool_limits",
     "server_facts",
     "server_tls",
+    "statement_cap",
     "target",
 ]
 
@@ -81,6 +82,14 @@ def pool_limits(config: Config, answer: ProbeResult | None) -> PoolLimits:
         max_queue_length=options.connection_borrow_queue_length,
         connect_timeout=config.target_group.targets[0].connect_timeout,
     )
+
+
+def statement_cap(config: Config, answer: ProbeResult) -> int:
+    """Statements that a connection keeps prepared: if all are in use, a quarter is left for others."""
+    options = config.target_group.connection_pool_config
+    connections = connection_cap(options.max_connections_percent, answer.max_connections)
+    share = answer.max_prepared_statements * 3 // 4 // connections
+    return max(1, min(config.proxy.max_prepared_statements_per_connection, share))
 
 
 def max_idle(percent: int, max_connections: int) -> int:

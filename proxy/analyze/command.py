@@ -4,6 +4,7 @@ usage."""
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import BinaryIO
 
 from .log_entries import LogReader
@@ -34,6 +35,9 @@ def analyze(argv: Sequence[str]) -> int:
     if not report.analysis.sessions:
         print(f"{report.name}: holds no entries of a general query log", file=sys.stderr)
         return 1
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names and the signs around them may not be in the terminal's character set.
+        sys.stdout.reconfigure(errors="replace")
     sys.stdout.write(report.json() if arguments.json else report.text())
     return 0
 

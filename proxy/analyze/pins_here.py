@@ -12,24 +12,27 @@ import attrs
 
 from ..mysql.session.pins import PinReason
 from ..mysql.session.verdict import End, Verdict
+from ..mysql.wire.shown_changes import SHOWN_BY_DEFAULT
 
 __all__ = ["KEPT_NAMES", "PinsHere", "pins_here"]
 
 #: Names of tables, locks and the like that are kept of one session; of more only that there are some.
 KEPT_NAMES = 1000
 
-#: Words of reasons that are held as values, or read back before the connection is returned.
-_HELD = frozenset(
-    ("user_variable", "prepared_statement", "text_prepared_statement", "diagnostics", "calc_found_rows")
-)
-
-
+#: Words of reasons of a text whose causes the proxy holds as values while it runs.
+_HELD = frozenset(("text_prepared_statement",))
 _RELEASED = re.compile(rb"\bRELEASE_LOCK\s*\(\s*'([^'\\]*)'\s*\)", re.IGNORECASE)
 
 
 def pins_here(verdict: Verdict) -> frozenset[PinReason]:
     """What pins once a statement with this verdict has run."""
-    return frozenset(reason for reason in verdict.pins if reason.value not in _HELD)
+    if not verdict.pins:
+        return verdict.pins
+    found = frozenset(reason for reason in verdict.pins if reason.value not in _HELD)
+    if verdict.tracks and SHOWN_BY_DEFAULT.after(verdict.tracks) is not None:
+        # The proxy tells the client of the changes it wants to hear of.
+        found -= {PinReason.SESSION_TRACKING}
+    return found
 
 
 @attrs.define
@@ -72,7 +75,7 @@ class PinsHere:
 
     def _released(self, text: bytes) -> End:
         """What RELEASE_LOCK() ends: the proxy asks the server, here its name is looked for."""
-        names = tuple(name.decode("utf-8", "replace") for name in _RELEASED.findall(text))
+        names = tuple(name.decode("utf-8", "replace").lower() for name in _RELEASED.findall(text))
         held = self.open[PinReason.NAMED_LOCK]
         if not names and (held is None or held.total() == 1):
             return End(PinReason.NAMED_LOCK)

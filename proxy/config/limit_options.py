@@ -77,6 +77,14 @@ class LimitOptions:
         maximum=1_048_576,
         description="Most prepared statements that one client may have at a time.",
     )
+    max_prepared_statements_per_connection: int = option(
+        100,
+        minimum=1,
+        maximum=65_535,
+        description="Most statements that stay prepared on one database connection; the one not used for longest "
+        "is closed for another. Fewer, if all connections together could come near the target's "
+        "`max_prepared_stmt_count`.",
+    )
     statement_cache_entries: int = option(
         1000,
         unit="statements",

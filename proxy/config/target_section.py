@@ -60,8 +60,8 @@ class ConnectionPoolConfig:
         (),
         choices=("EXCLUDE_VARIABLE_SETS",),
         rds_name="SessionPinningFilters",
-        description="Kinds of statements that do not pin. `EXCLUDE_VARIABLE_SETS` is the only one; "
-        "with it a user variable may be gone at the next statement.",
+        description='Kinds of statements that do not pin with `pinning = "rds"`; without that it says '
+        "nothing. `EXCLUDE_VARIABLE_SETS` is the only one.",
     )
     init_query: str = option(
         "",

@@ -208,7 +208,7 @@ def test_a_fresh_client_has_no_diagnostics(narrow: ProxyDaemon, other: Any) -> N
 def test_a_transaction_does_not_show_anothers_found_rows(client: Any, other: Any) -> None:
     fetch(other, "SELECT seq FROM seq_1_to_30")
     run(client, "BEGIN")
-    refused(client, "SELECT FOUND_ROWS()")
+    assert one(client, "SELECT FOUND_ROWS()") == 0
     fetch(client, "SELECT seq FROM seq_1_to_7")
     assert one(client, "SELECT FOUND_ROWS()") == 7
     run(client, "ROLLBACK")
@@ -218,16 +218,16 @@ def test_a_sequence_does_not_show_anothers_last_value(client: Any, other: Any) -
     run(other, "CREATE OR REPLACE SEQUENCE numbers START WITH 1000")
     assert one(other, "SELECT NEXTVAL(numbers)") == 1000
     run(client, "BEGIN")
-    refused(client, "SELECT LASTVAL(numbers)")
+    allowed(client, "SELECT LASTVAL(numbers)", ((None,),))
     assert one(client, "SELECT NEXTVAL(numbers)") == 1001
     assert one(client, "SELECT LASTVAL(numbers)") == 1001
     run(client, "ROLLBACK")
 
 
-def test_a_refusal_comes_once(client: Any, other: Any) -> None:
+def test_row_counts_are_the_clients_own(client: Any, other: Any) -> None:
     run(client, "INSERT INTO item (owner) VALUES (1), (1)")
     run(other, "INSERT INTO item (owner) VALUES (2)")
-    refused(client, "SELECT ROW_COUNT()")
+    assert one(client, "SELECT ROW_COUNT()") == 2
     run(client, "INSERT INTO item (owner) VALUES (1), (1), (1)")
     assert one(client, "SELECT ROW_COUNT()") == 3
 

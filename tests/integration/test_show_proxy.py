@@ -85,6 +85,25 @@ class TestStatements:
             assert [row["pins"] for row in totals if row["digest"] == "DO GET_LOCK(...)"] == [1]
             assert "secret name" not in str(totals)
 
+    @pytest.mark.parametrize(
+        ("causes", "ends", "reason"),
+        [
+            ("DO GET_LOCK('a secret name', 5)", "DO RELEASE_LOCK('a secret name')", "named_lock"),
+            ("CREATE TEMPORARY TABLE shown_t (a INT)", "DROP TEMPORARY TABLE shown_t", "temporary_table"),
+        ],
+    )
+    def test_a_pin_that_ends_is_gone_from_the_list(
+        self, shown: ProxyDaemon, causes: str, ends: str, reason: str
+    ) -> None:
+        with shown.connect() as admin, shown.connect("clerk") as client:
+            mark = shown.mark()
+            run(client, causes)
+            eventually(lambda: pins_of(admin, client), "the pin")
+            assert [row["reason"] for row in pins_of(admin, client)] == [reason]
+            run(client, ends)
+            eventually(lambda: not pins_of(admin, client), "the end of the pin")
+            assert f"Reason: {reason}. It lasted" in shown.wait_for_log("A pin of the client session", mark)
+
     def test_who_is_connected(self, shown: ProxyDaemon) -> None:
         with shown.connect() as admin, shown.connect("clerk", autocommit=False) as client:
             run(client, "SELECT 1 FROM DUAL")

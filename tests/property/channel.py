@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 __all__ = ["Account", "Channel", "Flags", "Hangup", "Refused"]
 
-ANSWER_LIMIT = 5.0
+ANSWER_LIMIT = 60.0
 """Seconds a client waits for an answer, or for the rest of one."""
 LONGEST_SENT = 1 << 24
 OK, MORE, SWITCH, ERR = 0x00, 0x01, 0xFE, 0xFF

@@ -8,7 +8,7 @@ import attrs
 from .answers import Answer, shown
 from .comparison import Tolerated, normal, tolerated
 from .schemas import Schemas
-from .worlds import Case, World, direct_answers, proxied
+from .worlds import Case, World, concurrent_answers, direct_answers, proxied
 
 __all__ = ["Checker", "Difference"]
 
@@ -27,11 +27,10 @@ class Checker:
     schemas: Schemas
     refused: Counter[Tolerated] = attrs.Factory(Counter)
     """Cases that ended early, by what ended them."""
-    played: int = 0
 
     def check(self, case: Case, connections: int) -> None:
         """Raise Difference, or Hung, where a client of the proxy can tell that it is one."""
-        self.played += 1
+
         try:
             expected = direct_answers(self.direct, case)
         finally:
@@ -41,6 +40,23 @@ class Checker:
             proxied(self.proxies[connections], case, comparison.seen)
         finally:
             self._put_back(case)
+
+    def check_at_once(self, case: Case, connections: int) -> None:
+        """The same with all clients at the same time, each in a thread of its own."""
+
+        try:
+            expected = direct_answers(self.direct, case)
+        finally:
+            self._put_back(case)
+        try:
+            found = concurrent_answers(self.proxies[connections], case)
+        finally:
+            self._put_back(case)
+        for client, answers in found.items():
+            comparison = _Comparison(self, case, connections, expected)
+            for index, answer in enumerate(answers):
+                if not comparison.seen(client, index, answer):
+                    break
 
     def _put_back(self, case: Case) -> None:
         self.schemas.end_sessions()

@@ -16,16 +16,17 @@ NORMALISED = {
     "query was slow (status 0x0800)": "it depends on how long a statement took",
     "session state changed (status 0x4000)": "it says no more than what is there to be read",
     "the order of session changes": "the server has none; MariaDB's differs with what is tracked",
-    "session changes other than variables and schema": "a client must ask for them, but MySQL sends transaction"
-    " states to those who have not",
+    "session changes other than variables and schema": "a client must ask for them, but MySQL tells"
+    " everyone of transactions",
     "the schema that COM_CHANGE_USER tells as a session change": "the client has named it itself",
     "numbers of statements in errors": "a statement's number is the proxy's own",
+    "the function that error 1243 names": "it is one of the server's source, and changes with its version",
 }
 """What `normal` takes out of an answer, with its reason."""
 
 QUERY_WAS_SLOW, SESSION_STATE_CHANGED = 0x0800, 0x4000
 VARIABLE, SCHEMA = 0, 1
-_HANDLER = re.compile(r"(handler|statement) \(\d+\)")
+_HANDLER = re.compile(r"(handler|statement) \(\d+\)( given to mysqld?_\w+)?")
 
 
 class Tolerated(enum.Enum):

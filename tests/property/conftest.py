@@ -34,7 +34,7 @@ LOCK_WAIT_LIMIT = 30
 
 @pytest.fixture(scope="session", params=VENDORS)
 def checker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
-    """Plays cases against a running database; skipped where this machine does not have the vendor's server."""
+    """Plays cases against a running database; skipped where the vendor's server is missing."""
     vendor = request.param
     folder = tmp_path_factory.mktemp(f"property-{vendor}")
     daemons = []

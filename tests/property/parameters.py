@@ -1,10 +1,13 @@
 """Values of COM_STMT_EXECUTE. MySQL manual, "Binary Protocol Value"."""
 
+import ast
+import re
 import struct
+from collections.abc import Callable
 
 import attrs
 
-__all__ = ["Parameter", "blob", "date", "decimal", "double", "integer", "null", "string", "tiny"]
+__all__ = ["Parameter", "blob", "date", "decimal", "double", "integer", "null", "parsed", "string", "tiny"]
 
 TINY, DOUBLE, NULL, LONGLONG, DATE, NEWDECIMAL, BLOB, VAR_STRING = 1, 5, 6, 8, 10, 246, 252, 253
 UNSIGNED = 0x8000
@@ -30,7 +33,7 @@ def null() -> Parameter:
 
 def tiny(value: int) -> Parameter:
     """A signed integer of 1 byte."""
-    return Parameter(TINY, struct.pack("<b", value), f"{value}")
+    return Parameter(TINY, struct.pack("<b", value), f"TINY {value}")
 
 
 def integer(value: int) -> Parameter:
@@ -51,7 +54,7 @@ def decimal(value: str) -> Parameter:
 
 
 def string(value: str) -> Parameter:
-    """A string of up to 250 bytes in the client's character set, which must be utf8mb4 for others than ASCII."""
+    """A string of up to 250 bytes in UTF-8."""
     return Parameter(VAR_STRING, _short(value.encode()), repr(value))
 
 
@@ -63,6 +66,32 @@ def blob(value: bytes) -> Parameter:
 def date(year: int, month: int, day: int) -> Parameter:
     """A date."""
     return Parameter(DATE, struct.pack("<BHBB", 4, year, month, day), f"DATE'{year:04}-{month:02}-{day:02}'")
+
+
+def parsed(text: str) -> Parameter:
+    """The parameter from its text. Raises ValueError."""
+    for pattern, make in _FORMS:
+        found = re.fullmatch(pattern, text, re.DOTALL)
+        if found:
+            return make(found[1])
+    raise ValueError(f"no parameter: {text}")
+
+
+def _date(text: str) -> Parameter:
+    year, month, day = text.split("-")
+    return date(int(year), int(month), int(day))
+
+
+_FORMS: tuple[tuple[str, Callable[[str], Parameter]], ...] = (
+    (r"(NULL)", lambda _: null()),
+    (r"TINY (-?\d+)", lambda text: tiny(int(text))),
+    (r"(-?\d+)", lambda text: integer(int(text))),
+    (r"(-?[\d.]+)", decimal),
+    (r"(-?[\d.]+)e0", lambda text: double(float(text))),
+    (r"X'(.*)'", lambda text: blob(bytes.fromhex(text))),
+    (r"DATE'(.*)'", _date),
+    (r"('.*'|\".*\")", lambda text: string(ast.literal_eval(text))),
+)
 
 
 def _short(value: bytes) -> bytes:

@@ -19,7 +19,7 @@ __all__ = ["CLIENTS", "USERS", "Schemas", "schema_of"]
 CLIENTS = 4
 """Most clients of a case."""
 USERS = {"probe": "probe's secret", "app": "app's secret", "eve": "eve's secret"}
-"""Passwords; the proxy asks the target how it does as the first of them, so that the others are clients only."""
+"""Passwords. The proxy watches the target as the first user, so that the others are clients only."""
 
 _DROP = "DROP DATABASE IF EXISTS $me; DROP DATABASE IF EXISTS $too;"
 _MAKE = """

@@ -1,6 +1,6 @@
 """What a client can do: each step is one command, and prints as something to copy.
 
-A text may name its client's two schemas as `$me` and `$too`, and named locks of its own that begin with `$lock`.
+A text may name its client's two schemas as `$me` and `$too`; `$lock` begins the names of its own named locks.
 """
 
 import attrs

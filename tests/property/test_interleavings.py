@@ -5,6 +5,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,30 +16,44 @@ from .comparison import TOLERATED
 from .strategies import cases
 from .worlds import Case
 
-EXAMPLES = int(os.environ.get("RDS_PROXY_PROPERTY_EXAMPLES", "100"))
-BUDGET = 35.0 if EXAMPLES <= 100 else 1e9
-"""Seconds for each vendor, so that a slow machine plays fewer cases. A failure is shrunk all the same."""
+IN_CI = 100
+EXAMPLES = int(os.environ.get("RDS_PROXY_PROPERTY_EXAMPLES", str(IN_CI)))
+BUDGET = 25.0 if EXAMPLES <= IN_CI else 1e9
+"""Seconds for each vendor and test: a slow machine plays fewer cases. A failure is shrunk all the same."""
+AT_ONCE = 10
+"""One case in so many more is played with clients that do not wait for each other."""
+FEW_CONNECTIONS = st.sampled_from((1, 1, 2))
+
+Check = Callable[[Case, int], None]
 
 
-def test_nobody_sees_that_connections_are_shared(
-    checker: Checker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    started, failed = time.monotonic(), False
+def test_taking_turns_on_few_connections(checker: Checker, capsys: pytest.CaptureFixture[str]) -> None:
+    _play(checker, checker.check, EXAMPLES, capsys)
+
+
+def test_at_the_same_time_on_few_connections(checker: Checker, capsys: pytest.CaptureFixture[str]) -> None:
+    _play(checker, checker.check_at_once, EXAMPLES // AT_ONCE, capsys)
+
+
+def _play(checker: Checker, check: Check, examples: int, capsys: pytest.CaptureFixture[str]) -> None:
+    started, failed, played = time.monotonic(), False, 0
+    checker.refused.clear()
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         report_multiple_bugs=False,
     )
-    @given(case=cases(checker.vendor), connections=st.sampled_from((1, 1, 2)))
+    @given(case=cases(checker.vendor), connections=FEW_CONNECTIONS)
     def play(case: Case, connections: int) -> None:
-        nonlocal failed
+        nonlocal failed, played
         if not failed and time.monotonic() - started > BUDGET:
             return
+        played += 1
         try:
-            checker.check(case, connections)
+            check(case, connections)
         except BaseException:
             failed = True
             raise
@@ -46,7 +61,10 @@ def test_nobody_sees_that_connections_are_shared(
     try:
         play()
     finally:
+        refused = {each.name: count for each, count in checker.refused.items()}
         with capsys.disabled():
-            print(f"\n{checker.vendor}: {checker.played} cases in {time.monotonic() - started:.0f} s", end="")
-            print(f"; tolerated: {sorted(each.name for each in TOLERATED)}", end="")
-            print(f"; ended by: { {each.name: count for each, count in checker.refused.items()} }")
+            print(
+                f"\n{checker.vendor}: {played} cases in {time.monotonic() - started:.0f} s;"
+                f" tolerated: {sorted(each.name for each in TOLERATED)}; cases they ended: {refused} ",
+                end="",
+            )

@@ -1,7 +1,7 @@
 """What the clients of a case say, by topic: statements that belong together, so that they meet often.
 
-`$me`, `$too` and `$lock` are explained in `steps`; the tables and routines are in `schemas`. The first statement
-of a topic is the plainest, since Hypothesis shrinks towards it.
+`$me`, `$too` and `$lock` are explained in `steps`; tables and routines are in `schemas`. Hypothesis shrinks
+towards a topic's first statement, so it is the plainest.
 """
 
 import attrs
@@ -110,7 +110,8 @@ _SYSTEM_VARIABLES = Topic(
         "SELECT 'é', _latin1 X'E9', CHARSET('a'), COLLATION('a')",
         "SELECT @@character_set_client, @@character_set_connection, @@character_set_results",
         "SELECT @@character_set_database, @@collation_database, @@lc_time_names, @@wait_timeout",
-        "SELECT @@foreign_key_checks, @@unique_checks, @@sql_auto_is_null, @@sql_warnings, @@auto_increment_increment",
+        "SELECT @@foreign_key_checks, @@unique_checks, @@sql_auto_is_null, @@sql_warnings",
+        "SELECT @@auto_increment_increment, @@default_storage_engine, @@sql_big_selects",
         "SELECT @@last_insert_id, @@insert_id, UNIX_TIMESTAMP() = 1000000000",
         "SHOW VARIABLES LIKE 'time_zone'",
         "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'autocommit', 'character_set_results')",
@@ -330,7 +331,6 @@ _TRANSACTIONS = Topic(
         "COMMIT",
         "ROLLBACK",
         "COMMIT AND CHAIN",
-        "ROLLBACK RELEASE",
         "SAVEPOINT s",
         "SAVEPOINT S2",
         "ROLLBACK TO s",

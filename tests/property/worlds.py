@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 
@@ -11,11 +12,11 @@ from .client import WireClient
 from .schemas import USERS, schema_of
 from .steps import ChangeUser, InitDb, Prepare, Query, Step
 
-__all__ = ["Case", "Hung", "Turn", "World", "direct_answers", "proxied"]
+__all__ = ["Case", "Hung", "Turn", "World", "concurrent_answers", "direct_answers", "proxied"]
 
 PATIENCE = 0.06
-"""Seconds a turn waits for its answer before others go on: its client may want a connection that they hold."""
-HANG_LIMIT = 10.0
+"""Seconds a turn waits before others go on: its client may want a connection that they hold."""
+HANG_LIMIT = 30.0
 """Seconds after which nobody is expected to answer any more."""
 
 Turn = tuple[int, Step]
@@ -85,6 +86,20 @@ def proxied(world: World, case: Case, seen: Callable[[int, int, Answer], bool]) 
         stage.play()
     finally:
         stage.close()
+
+
+def concurrent_answers(world: World, case: Case) -> dict[int, list[Answer]]:
+    """What each client gets when all do their steps at the same time, each in a thread of its own."""
+    clients = {number: world.client(number, case.flags) for number in case.clients()}
+
+    def play(number: int) -> list[Answer]:
+        try:
+            return [clients[number].do(_named(step, number)) for step in case.steps(number)]
+        finally:
+            clients[number].close()
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        return dict(zip(clients, threads.map(play, clients), strict=True))
 
 
 class _Stage:

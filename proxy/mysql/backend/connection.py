@@ -149,6 +149,11 @@ class BackendConnection(TwistedProtocol):
         """Whether replaying a difference leads to ``wanted``: a selected schema cannot be deselected."""
         return isinstance(wanted, Settings) and bool(wanted.schema or not self.settings.schema)
 
+    def has_now(self, value: SessionValue) -> None:
+        """The session has run its statements here: what it has by now is in effect."""
+        self.settings = value.settings
+        self.variables = value.variables.values
+
     def leave_residue(self, value: SessionValue) -> None:
         """The session's last statement left warnings, an error or an insert id in the server's memory."""
         self.has_residue = True

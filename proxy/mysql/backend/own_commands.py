@@ -39,9 +39,12 @@ __all__ = [
     "confirm",
     "insert_id_in",
     "query",
+    "query_payload",
     "reset",
     "save_insert_id",
+    "set_trackers",
     "set_up",
+    "text_row",
 ]
 
 #: Bytes at the end of a column definition whose places are fixed.
@@ -146,7 +149,7 @@ def _read_answer(connection: BackendConnection) -> Generator[Deferred[bytes], by
                     continue
                 if first[:1] in (bytes((EOF,)), bytes((ERR,))):
                     break
-                rows.append(_text_row(first))
+                rows.append(text_row(first))
                 if len(rows) > MAX_OWN_ROWS:
                     raise MalformedPacket("too many rows")
         ok = _closing(connection, first)
@@ -175,7 +178,8 @@ def _column(definition: bytes) -> Column:
     return Column(definition[-6], int.from_bytes(definition[-5:-3], "little"))
 
 
-def _text_row(payload: bytes) -> tuple[str | None, ...]:
+def text_row(payload: bytes) -> tuple[str | None, ...]:
+    """The values of a row of the text protocol. Raises MalformedPacket."""
     reader = Reader(payload)
     row: list[str | None] = []
     while reader.remaining:
@@ -189,7 +193,7 @@ def _text_row(payload: bytes) -> tuple[str | None, ...]:
 
 def query(connection: BackendConnection, sql: str) -> Deferred[Answer]:
     """Run a statement of the proxy."""
-    return command(connection, _query(connection, sql))
+    return command(connection, query_payload(connection, sql))
 
 
 @inlineCallbacks
@@ -208,7 +212,8 @@ def _only_row(connection: BackendConnection, answer: Answer, columns: int) -> tu
     return answer.rows[0]
 
 
-def _query(connection: BackendConnection, sql: str) -> bytes:
+def query_payload(connection: BackendConnection, sql: str) -> bytes:
+    """COM_QUERY with a statement of the proxy."""
     text = sql.encode("utf-8", "surrogateescape")
     if connection.capabilities & Capability.QUERY_ATTRIBUTES:
         return bytes((Command.QUERY,)) + NO_ATTRIBUTES + text
@@ -242,6 +247,15 @@ def insert_id_in(row: Row) -> int | None:
         return None
 
 
+def _trackers(connection: BackendConnection) -> str:
+    return _TRACKERS.format(connection.set_up.tracked_variables)
+
+
+def set_trackers(connection: BackendConnection) -> Deferred[Answer]:
+    """Have the target report what the proxy needs to know."""
+    return query(connection, _trackers(connection))
+
+
 def confirm(connection: BackendConnection) -> Deferred[Any]:
     """Ask something, so that whatever was still to come has come; fails if there was anything."""
     return command(connection, bytes((Command.PING,)))
@@ -262,15 +276,16 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     """All commands go out at once; their answers come one after the other."""
     statements = _statements(connection.set_up.init_query)
     connection.is_clean = False
+    connection.statements.limit = connection.set_up.statements
     if first:
         connection.statements.clear()
         connection.variables = NO_VARIABLES
         connection.cleared.clear()
         connection.send(first)
-    connection.send(_query(connection, _TRACKERS.format(connection.set_up.tracked_variables)))
+    connection.send(query_payload(connection, _trackers(connection)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
     for statement in (*statements, _NAMES, _STATE):
-        connection.send(_query(connection, statement))
+        connection.send(query_payload(connection, statement))
     if first:
         yield _answer(connection, is_last=False)
     yield _trackers_answer(connection)
@@ -355,8 +370,6 @@ def _variable_parts(connection: BackendConnection, wanted: Mapping[str, Variable
     current = connection.variables
     different = {name: value for name, value in wanted.items() if current.get(name) != value}
     foreign = current.keys() - wanted.keys()
-    if "MariaDB" not in connection.server_version:
-        # Elsewhere an expression with a variable that was never set has another type.
-        connection.cleared = (connection.cleared | foreign) - wanted.keys()
+    connection.cleared = (connection.cleared | foreign) - wanted.keys()
     different.update(dict.fromkeys(foreign, _NEVER_SET))
     return [assignment(different)] if different else []

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from ..session.prepared import NOT_EXECUTED, PreparedText
+from ..session.prepared import NEW, PreparedText
 from ..session.settings import Settings
 from ..session.user_variables import Variable
 from ..wire.commands import Command
@@ -33,28 +33,39 @@ def prepare_text(
     settings: Settings,
     variables: Mapping[str, Variable],
     seconds: Callable[[], float],
+    *,
+    keeps_answer: bool = True,
 ) -> Generator[Deferred[Any], Any, None]:
     """Prepare a text under the settings that give it its meaning; ``settings`` are those of the session.
 
-    ``variables``: the session's user variables, with the types they had when it prepared the text. The
-    connection may not have the session's settings and variables afterwards. Raises StatementRefused, and
-    what ``become`` raises.
+    ``variables``: the session's user variables, with the types they had when it prepared the text;
+    ``keeps_answer``: others may be told what the target says. The connection may not have the session's
+    settings and variables afterwards. Raises StatementRefused, and what ``become`` raises.
     """
-    yield become(connection, settings.with_meaning(prepared.meaning), variables)
-    close_statements(connection, connection.statements.surplus(room=1))
+    wanted = settings.with_meaning(prepared.meaning)
+    if not wanted.schema:
+        # A connection cannot go back to none; a text that was prepared without one names its schemas.
+        wanted = wanted.changed(schema=connection.settings.schema)
     try:
-        response = yield _prepare(connection, prepared.text)
+        yield become(connection, wanted, variables)
     except TargetError as refusal:
-        if refusal.packet.errno != _TOO_MANY or not len(connection.statements):
-            raise StatementRefused(refusal.packet) from None
-        close_statements(connection, connection.statements.halve())
+        if not connection.is_clean:
+            raise
+        raise StatementRefused(refusal.packet) from None
+    version = prepared.version
+    close_statements(connection, connection.statements.surplus(room=1))
+    response: PrepareResponse | None = None
+    while response is None:
         try:
             response = yield _prepare(connection, prepared.text)
-        except TargetError as last:
-            raise StatementRefused(last.packet) from None
-    raw = response.raw if len(response.raw) <= MAX_KEPT_RESPONSE else b""
-    prepared.prepared(response if raw else None, response.parameters, response.columns, seconds())
-    former = connection.statements.put(prepared, NOT_EXECUTED, response.statement_id)
+        except TargetError as refusal:
+            if refusal.packet.errno != _TOO_MANY or not len(connection.statements):
+                raise StatementRefused(refusal.packet) from None
+            close_statements(connection, connection.statements.halve())
+    if keeps_answer:
+        is_short = len(response.raw) <= MAX_KEPT_RESPONSE
+        prepared.prepared(response if is_short else None, version, seconds())
+    former = connection.statements.put(prepared, NEW, response.statement_id)
     close_statements(connection, [] if former is None else [former])
 
 

@@ -17,6 +17,9 @@ from .set_up import ALL_VARIABLES, variables_to_track
 
 __all__ = ["Probe", "ProbeResult"]
 
+#: What max_prepared_stmt_count is by default.
+DEFAULT_PREPARED_STATEMENTS = 16_382
+
 _FACTS = "SELECT @@max_connections, @@version"
 #: A log-in packet has one byte for the collation.
 _COLLATIONS = (
@@ -36,6 +39,12 @@ class ProbeResult:
     #: For session_track_system_variables.
     tracked_variables: str
     capabilities: Capability = NO_CAPABILITIES
+    #: The target's max_prepared_stmt_count.
+    max_prepared_statements: int = DEFAULT_PREPARED_STATEMENTS
+
+
+def _number(value: str | None) -> int:
+    return int(value) if value is not None and value.isdecimal() else DEFAULT_PREPARED_STATEMENTS
 
 
 class Probe:
@@ -51,6 +60,7 @@ class Probe:
         self._turn = DeferredLock()
         self._variables = ALL_VARIABLES
         self._fresh_status = int(Status.AUTOCOMMIT)
+        self._max_prepared_statements = DEFAULT_PREPARED_STATEMENTS
 
     def ask(self) -> Deferred[ProbeResult]:
         """Ask anew, after what was asked before; fails with TargetError, UnfitTarget or ConnectFailed."""
@@ -75,6 +85,7 @@ class Probe:
             self._collations,
             ALL_VARIABLES if is_mariadb else self._variables,
             connection.server_capabilities,
+            self._max_prepared_statements,
         )
 
     @inlineCallbacks
@@ -103,6 +114,7 @@ class Probe:
         self._collations = {int(number): (name, charset) for number, name, charset in answer.rows if charset}
         answer = yield self._connector.limited(query(connection, "SHOW SESSION VARIABLES"))
         self._variables = variables_to_track(name for name, _ in answer.rows if name)
+        self._max_prepared_statements = _number(dict(answer.rows).get("max_prepared_stmt_count"))
         if ("autocommit", "OFF") in answer.rows:
             # MySQL's flags do not tell it before the first SET.
             self._fresh_status &= ~Status.AUTOCOMMIT

@@ -1,23 +1,23 @@
 """The statements that one connection has prepared at its server: a bounded memory, least recently used first.
 
-A server's statement is found by its text and by the history of its executions (session/prepared.py). While a
+A server's statement is found by its text and by what it has of its executions (session/prepared.py). While a
 session has a cursor open on it or sends long data to it, it is taken out, so that nobody else executes it.
 """
 
 from collections import OrderedDict
 
-from ..session.prepared import History, PreparedText
+from ..session.prepared import PreparedText, ServerState
 
 __all__ = ["DEFAULT_STATEMENTS", "ServerStatements"]
 
 #: Statements that a connection keeps prepared.
 DEFAULT_STATEMENTS = 100
 
-_Key = tuple[PreparedText, History]
+_Key = tuple[PreparedText, ServerState]
 
 
 class ServerStatements:
-    """Server ids by text and history."""
+    """Server ids by text and state."""
 
     __slots__ = ("_ids", "limit")
 
@@ -28,21 +28,21 @@ class ServerStatements:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def has(self, text: PreparedText, *histories: History) -> bool:
-        """Whether there is one with any of these histories."""
-        return any((text, history) in self._ids for history in histories)
+    def has(self, text: PreparedText, *states: ServerState) -> bool:
+        """Whether there is one in any of these states."""
+        return any((text, state) in self._ids for state in states)
 
-    def take(self, text: PreparedText, *histories: History) -> int:
-        """Take out the first there is with one of these histories. Raises KeyError."""
-        for history in histories:
-            server_id = self._ids.pop((text, history), None)
+    def take(self, text: PreparedText, *states: ServerState) -> tuple[int, ServerState]:
+        """Take out the first there is in one of these states, with its state. Raises KeyError."""
+        for state in states:
+            server_id = self._ids.pop((text, state), None)
             if server_id is not None:
-                return server_id
+                return server_id, state
         raise KeyError(text)
 
-    def put(self, text: PreparedText, history: History, server_id: int) -> int | None:
+    def put(self, text: PreparedText, state: ServerState, server_id: int) -> int | None:
         """Put one in as the most recently used; returns the id of another that is to be closed for it."""
-        key = (text, history)
+        key = (text, state)
         former = self._ids.pop(key, None)
         self._ids[key] = server_id
         return former if former != server_id else None
@@ -55,10 +55,16 @@ class ServerStatements:
         return ids
 
     def halve(self) -> list[int]:
-        """The server has too many of them: keep half from now on; the others are to be closed."""
-        self.limit = max(1, len(self._ids) // 2)
-        return self.surplus()
+        """The server has too many of them: keep half from now on, of one none; the rest is to be closed."""
+        left = len(self._ids) // 2
+        self.limit = max(1, left)
+        return self.surplus(room=self.limit - left)
+
+    def all(self) -> list[int]:
+        """The ids of all."""
+        return list(self._ids.values())
 
     def clear(self) -> None:
         """The server has forgotten them."""
         self._ids.clear()
+        self.limit = DEFAULT_STATEMENTS

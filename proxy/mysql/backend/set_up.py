@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import attrs
 
+from .server_statements import DEFAULT_STATEMENTS
+
 __all__ = ["ALL_VARIABLES", "SetUp", "variables_to_track"]
 
 #: For session_track_system_variables: all there are.
@@ -21,10 +23,14 @@ _NOT_TRACKED = re.compile(
 
 @attrs.frozen
 class SetUp:
-    """``init_query`` as configured; ``tracked_variables`` for session_track_system_variables."""
+    """``init_query`` as configured; ``tracked_variables`` for session_track_system_variables.
+
+    ``statements``: how many may stay prepared on the connection.
+    """
 
     init_query: str = ""
     tracked_variables: str = ALL_VARIABLES
+    statements: int = DEFAULT_STATEMENTS
 
 
 def variables_to_track(names: Iterable[str]) -> str:

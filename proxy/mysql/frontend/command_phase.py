@@ -7,6 +7,7 @@ settings, goes from socket to socket without a Deferred.
 
 from typing import Any
 
+import attrs
 from twisted.logger import Logger
 
 from ...errors import (
@@ -23,8 +24,9 @@ from ..prompt_write import write_now
 from ..session.calls import calls_in
 from ..session.need import Need
 from ..session.pins import PinReason
+from ..session.substitution import Ask, constant
 from ..session.value import SessionValue, Tie
-from ..session.verdict import PLAIN, Verdict
+from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.capabilities import Capability
 from ..wire.commands import REFUSED, RESPONSES, Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
@@ -34,13 +36,14 @@ from ..wire.scanner_states import Farewell
 from .channel import ClientChannel
 from .command_reception import Stage
 from .context import EndpointContext
+from .diagnostic_phase import DiagnosticPhase
 from .local_commands import LOCAL_COMMANDS
 from .outcomes import Outcomes
 from .pin_watch import PinWatch
-from .prepared_commands import EXECUTIONS, may_prepare, need_of_text, prepare
+from .prepared_commands import EXECUTIONS, may_prepare, need_of_text, prepare, told_of_loss
 from .proxy_statements import answer_proxy_statement
+from .rds_pinning import RdsPinning
 from .registry import FIRST_CLIENT_NUMBER
-from .statement_phase import StatementPhase
 from .tenancy import Tenancy
 from .visible import client_mistake
 
@@ -51,7 +54,7 @@ _MAY_BE_LONG = EXECUTIONS | {Command.STMT_SEND_LONG_DATA}
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
-class CommandPhase(StatementPhase):
+class CommandPhase(DiagnosticPhase):
     """One client after its log-in; borrows on its behalf."""
 
     log = Logger()
@@ -70,11 +73,26 @@ class CommandPhase(StatementPhase):
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
         self.pin_watch = PinWatch(context.pins, value, channel.number, self.username, self._seconds)
         self._outcomes = Outcomes(context, value, channel.number, self.pin_watch)
+        self._rds = self._rds_pinning()
         #: Something of the present response has gone to the client.
         self._answer_began = False
         self.said_goodbye = False
         #: What the session lost with its connection while the client was silent.
         self._loss: str | None = None
+
+    def _rds_pinning(self) -> RdsPinning | None:
+        """For a session that begins in this mode."""
+        options = self._context.options
+        if options.pinning != "rds":
+            return None
+        return RdsPinning(
+            self.value,
+            self._screening,
+            self.pin_watch,
+            self.channel.number,
+            self._seconds,
+            exclude_variable_sets=options.exclude_variable_sets,
+        )
 
     def _begin(self, packet: bytes) -> None:
         self.last_active = self._seconds()
@@ -82,11 +100,12 @@ class CommandPhase(StatementPhase):
         code = packet[HEADER]
         self._packet = packet
         self._silent = code in _WITHOUT_RESPONSE
-        if self._loss is not None and self._silent and code != Command.QUIT:
+        if self._loss is not None and code == Command.STMT_SEND_LONG_DATA:
             # The first command that has a response is told what the session has lost.
-            self.skip()
-        elif self._loss is not None and code != Command.QUIT:
+            self.skip_long_data(packet, connection_lost(self._loss))
+        elif self._loss is not None and not self._silent:
             lost, self._loss = self._loss, None
+            told_of_loss(self, packet)
             self.refuse(connection_lost(lost))
         elif code == _QUERY:
             self._query(packet)
@@ -113,11 +132,10 @@ class CommandPhase(StatementPhase):
         if verdict.shows_proxy:
             answer_proxy_statement(self, self._context, self._screening.text)
             return
-        if verdict.asks_connection_id:
-            self._packet = self._screening.with_connection_id(packet, self.channel.number)
-        if verdict.constant_set and self._knows_set():
-            return
-        self.run(ResponseKind.RESULT, verdict)
+        if verdict.reads or verdict.asks_connection_id:
+            self._run_reader(packet, verdict)
+        elif not (verdict.constant_set and self._knows_set()):
+            self.run(ResponseKind.RESULT, verdict)
 
     def _run_command(self, code: int, packet: bytes) -> None:
         verdict = self._screening.command(code, packet, self._intake.uploading)
@@ -131,7 +149,9 @@ class CommandPhase(StatementPhase):
             self.refuse(unpreparable())
         elif may_prepare(self, self._context.options.max_prepared_statements_per_client):
             if verdict.asks_connection_id:
-                packet = self._packet = self._screening.with_connection_id(packet, self.channel.number)
+                number = constant(Ask.CONNECTION_ID, self.channel.number)
+                packet = self._screening.with_constants(packet, {Ask.CONNECTION_ID: number})
+                self._packet = packet
             prepare(self, packet[HEADER + 1 :], verdict, is_whole=not self._intake.uploading)
 
     # Running a command on a connection
@@ -144,6 +164,10 @@ class CommandPhase(StatementPhase):
         self._interrupted = self._was_healed = False
         if need is None:
             need = need_of_text(verdict)
+        if need.reads & Diagnostics.CONDITIONS and not self.value.diagnostics.unread:
+            if self._is_answered(need):
+                return
+            need = attrs.evolve(need, reads=need.reads & ~Diagnostics.CONDITIONS)
         self._need = need
         self.tenancy.acquire(need, self._send, self.refuse)
 
@@ -168,6 +192,7 @@ class CommandPhase(StatementPhase):
         self._scanner.out_parameters = self._verdict.calls and code == Command.STMT_EXECUTE
         if self._scanner.makes_eof and (self._verdict.calls or self._verdict.multiple):
             self._scanner.statements = calls_in(self._screening.text)
+        self._scanner.shown = self.value.shown
         self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
         # An error packet has no status flags: until others come, those known stand.
         self._scanner.status = self.value.status
@@ -250,6 +275,7 @@ class CommandPhase(StatementPhase):
             self._loss = lost if tied else None
         elif self._silent:
             self._loss = lost if tied else None
+            self._forget_command(connection_lost(lost))
             self._stage = Stage.IDLE
             self.skip()
             self._resume_commands()
@@ -267,7 +293,7 @@ class CommandPhase(StatementPhase):
             return
         connection = self.tenancy.connection
         assert connection is not None
-        if self._scanner.lost_statement and self._retained:
+        if self._scanner.lost_statement and self._retained and not self._answer_began:
             self._heal(connection)
             return
         self._packet = self._retained = b""
@@ -275,7 +301,10 @@ class CommandPhase(StatementPhase):
         if self._kind is not ResponseKind.NONE:
             connection.unanswered -= 1
             connection.in_doubt = False
-        self._outcomes.take_in(self._kind, self._verdict, text, self._scanner, connection)
+        verdict = self._verdict
+        if self._rds is not None:
+            verdict = self._rds.take_in(self._code, verdict, text, connection)
+        self._outcomes.take_in(self._kind, self._code, verdict, text, self._scanner, connection)
         if self.preparing is not None or self._need.statement is not None:
             self._take_statement(text, connection)
         elif self._copy is not None:
@@ -344,12 +373,13 @@ class CommandPhase(StatementPhase):
         """Answered before the command was all there: its rest goes nowhere, the connection neither."""
         self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
         self.tenancy.lost()
+        self._forget_command(None)
         self.channel.resume("target")
         self._stage = Stage.REFUSING
         self._continue_command()
 
     def _settled(self) -> None:
-        self._outcomes.settled()
+        self._outcomes.settled(self.tenancy.connection)
         self._learn_set()
         if self._stage is Stage.CLOSED:
             return

@@ -192,7 +192,6 @@ def _admit(
         after_reset=initial
         if facts.is_mariadb
         else FRESH.changed(variables=(autocommit_of(facts.fresh_status),)),
-        exclude_variable_sets=context.options.exclude_variable_sets,
     )
     return LoggedIn(key, value, request.capabilities, request.program)
 

@@ -3,13 +3,14 @@
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.pins import PinReason
-from ..session.prepared import OpenStatement
+from ..session.prepared import OpenStatement, ServerState, classes_of, history_after
+from ..session.settings import Settings
 from ..session.value import SessionValue
 from ..wire.commands import Command
-from ..wire.scanner import ResponseScanner
+from ..wire.scanner import LOST_STATEMENT, ResponseScanner
 from ..wire.status import Status
 
-__all__ = ["after_command", "bind", "put_back"]
+__all__ = ["after_command", "bind", "other_meaning", "put_back", "will_execute"]
 
 _CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
 _LAST_ROW_SENT = int(Status.LAST_ROW_SENT)
@@ -17,14 +18,27 @@ _METADATA_CHANGED = int(Status.METADATA_CHANGED)
 _EXECUTES = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
 
 
-def bind(
-    connection: BackendConnection, statement: OpenStatement, histories: tuple[tuple[object, ...], ...]
-) -> int:
+def bind(connection: BackendConnection, statement: OpenStatement, states: tuple[ServerState, ...]) -> int:
     """The server's id of a statement that is about to be used; nobody else uses it until it is put back."""
     if statement.server_id is None:
         assert statement.prepared is not None
-        statement.server_id = connection.statements.take(statement.prepared, *histories)
+        taken = connection.statements.take(statement.prepared, *states)
+        statement.server_id, statement.server_state = taken
     return statement.server_id
+
+
+def will_execute(value: SessionValue, statement: OpenStatement) -> None:
+    """An execution is about to be sent, which a server with history remembers."""
+    classes = classes_of(statement.types) if statement.types is not None else ()
+    statement.history = history_after(statement.history, classes)
+    other, history = statement.server_state
+    statement.server_state = (other or other_meaning(value, statement), history_after(history, classes))
+
+
+def other_meaning(value: SessionValue, statement: OpenStatement) -> Settings | None:
+    """The meaning of what the session executes now, where it is not that of the statement."""
+    now = value.settings.meaning
+    return None if statement.prepared is None or now is statement.prepared.meaning else now
 
 
 def after_command(
@@ -52,8 +66,18 @@ def after_command(
     elif code == Command.STMT_RESET:
         value.give_up(PinReason.LONG_DATA, number)
     value.give_up(PinReason.CURSOR, number)
-    put_back(statement, connection)
+    if scanner.errno in LOST_STATEMENT:
+        lost(statement, connection)
+    else:
+        put_back(statement, connection)
     return None
+
+
+def lost(statement: OpenStatement, connection: BackendConnection) -> None:
+    """The server has it no more, or cannot use it any longer: it is to be prepared again."""
+    if statement.prepared is not None and statement.server_id is not None:
+        close_statements(connection, [statement.server_id])
+        statement.server_id = None
 
 
 def _note_metadata(statement: OpenStatement, scanner: ResponseScanner, now: float) -> None:
@@ -70,6 +94,6 @@ def put_back(statement: OpenStatement, connection: BackendConnection) -> None:
     """Whoever needs the statement next may have it."""
     if statement.prepared is None or statement.server_id is None:
         return
-    former = connection.statements.put(statement.prepared, statement.history, statement.server_id)
+    former = connection.statements.put(statement.prepared, statement.server_state, statement.server_id)
     statement.server_id = None
     close_statements(connection, [] if former is None else [former])

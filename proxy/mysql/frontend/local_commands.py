@@ -29,6 +29,7 @@ def _quit(phase: "CommandPhase", _packet: bytes) -> None:
 def _ping(phase: "CommandPhase", _packet: bytes) -> None:
     """A session without a connection is alive when the proxy is; any other when its connection is."""
     if phase.tenancy.connection is None:
+        phase.value.diagnostics.after(Command.PING, b"")
         phase.channel.send_ok(phase.value.status, phase.reply_sequence)
     else:
         phase.run(ResponseKind.RESULT)
@@ -57,6 +58,7 @@ def _set_option(phase: "CommandPhase", packet: bytes) -> None:
     if phase.tenancy.connection is not None:
         phase.run(ResponseKind.RESULT)
     else:
+        phase.value.diagnostics.after(Command.SET_OPTION, b"")
         phase.channel.send_eof(phase.value.status, phase.reply_sequence)
     phase.value.settings = phase.value.settings.changed(multi_statements=option == 0)
 

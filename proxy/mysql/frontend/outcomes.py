@@ -8,7 +8,7 @@ from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.digest import digest
 from ..session.pins import PinReason
-from ..session.prepared import NOT_EXECUTED, OpenStatement
+from ..session.prepared import NEW, OpenStatement
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
@@ -26,6 +26,7 @@ __all__ = ["Outcomes"]
 _LAST_GTID = "last_gtid"
 _LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
+_CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
 
@@ -42,10 +43,13 @@ class Outcomes:
         self._seconds: Callable[[], float] = context.clock.seconds
         #: The statement whose collation is asked for, while it is.
         self._unsettled = b""
+        #: The statement that has run stored code, while the connection is asked what that has changed.
+        self._unexplained = b""
 
     def take_in(
         self,
         kind: ResponseKind,
+        code: int,
         verdict: Verdict,
         text: bytes,
         scanner: ResponseScanner,
@@ -58,8 +62,19 @@ class Outcomes:
         use = verdict.variables
         if use is not None and use.assigned and kind is ResponseKind.RESULT:
             value.variables.after(use, value.settings, failed=bool(scanner.errno))
-        if scanner.errno or scanner.warnings:
-            value.conditions_seen = True
+        value.diagnostics.after(
+            code,
+            text,
+            errno=scanner.errno,
+            sqlstate=scanner.sqlstate,
+            in_rows=scanner.rows_last,
+            affected_rows=scanner.affected_rows,
+            warnings=scanner.warnings,
+            warned=scanner.warned,
+            rows=scanner.rows if scanner.result_set else None,
+            is_cursor=bool(scanner.status & _CURSOR_EXISTS),
+        )
+        if value.diagnostics.unread:
             connection.leave_residue(value)
         if scanner.errno:
             self._take_error(verdict, text, connection)
@@ -79,8 +94,11 @@ class Outcomes:
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
                 connection.keep_insert_id(value)
 
-    def settled(self) -> None:
+    def settled(self, connection: BackendConnection | None) -> None:
         """The values in effect are known now."""
+        text, self._unexplained = self._unexplained, b""
+        if text and PinReason.UNTRACKED_STATE in self._value.pins and connection is not None:
+            self._log_pins([PinReason.UNTRACKED_STATE], text, connection)
         text, self._unsettled = self._unsettled, b""
         remember_collation(text, self._value.settings, self._context.names_collations)
 
@@ -96,19 +114,21 @@ class Outcomes:
         self,
         statement: OpenStatement,
         copy: ResponseCopy,
+        version: int,
         text: bytes,
         scanner: ResponseScanner,
         connection: BackendConnection,
     ) -> None:
-        """A statement was prepared for the client; it has run nothing yet."""
+        """A statement was prepared for the client, at a ``version`` of all tables; it has run nothing yet."""
         if scanner.errno:
             return
         value = self._value
         statement.parameters, statement.columns = scanner.parameters, scanner.columns
         prepared = statement.prepared
         if prepared is not None:
-            prepared.prepared(copy.response(), scanner.parameters, scanner.columns, self._seconds())
-            former = connection.statements.put(prepared, NOT_EXECUTED, scanner.statement_id)
+            if not value.pins:
+                prepared.prepared(copy.response(), version, self._seconds())
+            former = connection.statements.put(prepared, NEW, scanner.statement_id)
             close_statements(connection, [] if former is None else [former])
         else:
             statement.server_id = scanner.statement_id
@@ -152,6 +172,15 @@ class Outcomes:
             value.gtid_at = connection
         if value.unsettled and len(text) <= _LONGEST_SET_NAMES:
             self._unsettled = text
+        if verdict.runs_code:
+            # It may have taken locks and set variables which nobody reports.
+            connection.leave_traces(value)
+            value.variables.ask_again()
+            value.unexplained = value.unexplained or bool(value.variables.asked)
+        if verdict.assigned_variables and b"@@" in text and not verdict.tracks:
+            value.note_reports(verdict, scanner.changes, failed=bool(scanner.errno))
+        if value.unexplained:
+            self._unexplained = text
         if verdict.is_ddl:
             self._context.texts.doubt_all()
         if verdict.sets_global and not scanner.errno:
@@ -159,7 +188,7 @@ class Outcomes:
             self._context.pool.retire_all()
         if verdict.uses_sequence:
             value.own_here |= Diagnostics.SEQUENCE
-        asks = value.wants_diagnostics or verdict.reads & ~Diagnostics.LAST_INSERT_ID
+        asks = value.wants_diagnostics or verdict.reads & (Diagnostics.SEQUENCE | Diagnostics.LAST_GTID)
         if asks and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
             # It has asked once and will ask again: from now on the answer is on its own connection.
             new.append(PinReason.DIAGNOSTICS)

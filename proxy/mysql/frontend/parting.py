@@ -21,7 +21,7 @@ def recover(context: EndpointContext, connection: BackendConnection, value: Sess
     """Return a connection once it is reset; discard it where a reset is not enough."""
     connection.take_back()
     connection.drop_insert_id()
-    connection.settings = value.settings
+    connection.has_now(value)
     if not _SURVIVES_RESET.isdisjoint(value.pins):
         context.pool.discard(connection)
         return

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..session.pins import PinReason
+from ..session.pins import Reason
 from .pin_metrics import DigestPins, PinMetrics, ReasonPins
 
 __all__ = ["DEFAULT_MAX_TOTALS", "OTHERS", "PinCause", "PinLedger", "PinnedSession"]
@@ -30,7 +30,7 @@ DIGEST_LENGTH = 256
 class _Total:
     """What pairs of a reason and a digest have cost, without those that still pin."""
 
-    reason: PinReason
+    reason: Reason
     digest: str
     pins: int = 0
     seconds: float = 0.0
@@ -47,7 +47,7 @@ class PinCause:
     lost: float = 0.0
 
     @property
-    def reason(self) -> PinReason:
+    def reason(self) -> Reason:
         """The kind of cause."""
         return self.total.reason
 
@@ -59,7 +59,7 @@ class PinnedSession:
     client: int
     user: str
     since: float
-    causes: dict[PinReason, PinCause] = attrs.field(factory=dict)
+    causes: dict[Reason, PinCause] = attrs.field(factory=dict)
     lost: float = 0.0
     #: Since when it keeps its connection for the pins alone; None while it would have it anyway.
     idle_since: float | None = None
@@ -92,8 +92,8 @@ class PinLedger:
         """``max_totals``: pairs of reason and digest that are counted apart."""
         self._max_totals = max_totals
         self._sessions: dict[int, PinnedSession] = {}
-        self._totals: dict[tuple[PinReason, str], _Total] = {}
-        self._others: dict[PinReason, _Total] = {}
+        self._totals: dict[tuple[Reason, str], _Total] = {}
+        self._others: dict[Reason, _Total] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -115,7 +115,7 @@ class PinLedger:
     # What happens
 
     def pinned(
-        self, client: int, user: str, reasons: Iterable[PinReason], digest: str, now: float
+        self, client: int, user: str, reasons: Iterable[Reason], digest: str, now: float
     ) -> PinnedSession:
         """A statement with this digest has pinned the session; reasons there are already stay as they are."""
         session = self._sessions.get(client)
@@ -131,7 +131,7 @@ class PinLedger:
                 session.causes[reason] = PinCause(total, _shortened(held), now)
         return session
 
-    def unpinned(self, client: int, reason: PinReason, now: float) -> float | None:
+    def unpinned(self, client: int, reason: Reason, now: float) -> float | None:
         """A cause has ended; how long it was, in seconds, or None if it was not known."""
         session = self._sessions.get(client)
         cause = None if session is None else session.causes.get(reason)
@@ -176,7 +176,7 @@ class PinLedger:
                 row.pinned_now += 1
                 row.seconds += now - cause.since
                 row.lost_connection_seconds += session.cause_lost_by(cause, now)
-        by_reason: dict[PinReason, ReasonPins] = {}
+        by_reason: dict[Reason, ReasonPins] = {}
         for row in rows.values():
             by_reason.setdefault(row.reason, ReasonPins(row.reason)).add(row)
         return PinMetrics(
@@ -185,12 +185,12 @@ class PinLedger:
             by_digest=tuple(rows.values()),
         )
 
-    def _all_totals(self) -> Iterator[tuple[tuple[PinReason, str], _Total]]:
+    def _all_totals(self) -> Iterator[tuple[tuple[Reason, str], _Total]]:
         yield from self._totals.items()
         for reason, total in self._others.items():
             yield (reason, OTHERS), total
 
-    def _total(self, reason: PinReason, digest: str) -> _Total:
+    def _total(self, reason: Reason, digest: str) -> _Total:
         key = (reason, _shortened(digest))
         total = self._totals.get(key)
         if total is not None:

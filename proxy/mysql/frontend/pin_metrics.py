@@ -6,7 +6,7 @@ no metric by reason.
 
 import attrs
 
-from ..session.pins import PinReason
+from ..session.pins import Reason
 
 __all__ = ["DigestPins", "PinMetrics", "ReasonPins"]
 
@@ -15,7 +15,7 @@ __all__ = ["DigestPins", "PinMetrics", "ReasonPins"]
 class ReasonPins:
     """The pins of one reason."""
 
-    reason: PinReason
+    reason: Reason
     pinned_now: int = 0
     """Gauge: sessions that are pinned for it."""
     pins_total: int = 0
@@ -37,7 +37,7 @@ class ReasonPins:
 class DigestPins:
     """The pins of one reason that statements with one digest have caused."""
 
-    reason: PinReason
+    reason: Reason
     digest: str
     pinned_now: int = 0
     pins_total: int = 0

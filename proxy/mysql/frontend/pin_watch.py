@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
-from ..session.pins import PinReason
+from ..session.pins import Reason
 from ..session.value import SessionValue
 from .pin_ledger import PinLedger
 
@@ -38,7 +38,7 @@ class PinWatch:
         self._username = username
         self._seconds = seconds
 
-    def pinned(self, reasons: Iterable[PinReason], digest: str) -> None:
+    def pinned(self, reasons: Iterable[Reason], digest: str) -> None:
         """A statement with this digest has pinned the session."""
         self._ledger.pinned(self._client, self._username, reasons, digest, self._seconds())
         self.is_open = True
@@ -67,7 +67,7 @@ class PinWatch:
         self.is_open = False
         self._ledger.ended(self._client, self._seconds())
 
-    def _unpinned(self, reason: PinReason, now: float) -> None:
+    def _unpinned(self, reason: Reason, now: float) -> None:
         seconds = self._ledger.unpinned(self._client, reason, now)
         self.log.info(
             "[clientConnection={client}] A pin of the client session has ended. Reason: {reason}."

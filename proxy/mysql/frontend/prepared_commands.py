@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...errors import ClientError, too_many_statements, unknown_statement
+from ...errors import ClientError, connection_lost, too_many_statements, unknown_statement
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
-from ..session.prepared import NOT_EXECUTED, OpenStatement, PreparedText, history_after
+from ..session.prepared import NEW, OpenStatement, PreparedText, classes_of, history_after
 from ..session.verdict import Verdict
 from ..wire.commands import Command, ResponseKind
-from ..wire.datatypes import MalformedPacket
+from ..wire.datatypes import MalformedPacket, Reader
 from ..wire.execute_packets import (
     parameter_types,
     statement_id,
@@ -26,6 +26,7 @@ from ..wire.execute_packets import (
 )
 from ..wire.framing import HEADER
 from ..wire.shifting import ShiftedFrames
+from .executions import other_meaning
 from .visible import client_mistake
 
 if TYPE_CHECKING:
@@ -42,15 +43,26 @@ __all__ = [
     "ready_for_server",
     "reset_statement",
     "send_long_data",
+    "told_of_loss",
 ]
 
 #: MariaDB's way to say: the one prepared last.
 LAST_STATEMENT = 0xFFFFFFFF
 
+#: Where a command's statement id ends.
+_ID_END = HEADER + 5
+
+#: Bytes of COM_STMT_EXECUTE in front of the parameters: command, id, flags, number of executions.
+_EXECUTE_FIELDS = 10
+
 EXECUTIONS = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
 
-#: Names of the functions that servers put into their error 1243.
+#: ER_WRONG_ARGUMENTS, ER_STMT_HAS_NO_OPEN_CURSOR.
+_WRONG_ARGUMENTS, _NO_CURSOR = 1210, 1421
+
+#: Names of the functions that MariaDB puts into its error 1243, and MySQL's for all of them.
 _EXECUTE, _FETCH, _RESET = "mysqld_stmt_execute", "mysqld_stmt_fetch", "mysqld_stmt_reset"
+_MYSQL_FUNCTION = "mysql_stmt_precheck"
 
 
 def _find(phase: "StatementPhase", packet: bytes) -> OpenStatement | None:
@@ -58,8 +70,8 @@ def _find(phase: "StatementPhase", packet: bytes) -> OpenStatement | None:
     return phase.value.statements.get(phase.value.last_statement if number == LAST_STATEMENT else number)
 
 
-def _unknown(packet: bytes, function: str) -> ClientError:
-    return unknown_statement(statement_id(packet), function)
+def _unknown(phase: "StatementPhase", packet: bytes, function: str) -> ClientError:
+    return unknown_statement(statement_id(packet), _MYSQL_FUNCTION if phase.is_mysql else function)
 
 
 # COM_STMT_PREPARE
@@ -67,6 +79,8 @@ def _unknown(packet: bytes, function: str) -> ClientError:
 
 def may_prepare(phase: "StatementPhase", limit: int) -> bool:
     """Refuse a statement that is one too many."""
+    # MariaDB's -1 means none if the last one could not be prepared.
+    phase.value.last_statement = 0
     if len(phase.value.statements) < limit:
         return True
     phase.refuse(too_many_statements(limit))
@@ -79,27 +93,35 @@ def prepare(phase: "StatementPhase", text: bytes, verdict: Verdict, *, is_whole:
     Of a text that is not ``is_whole`` the rest is still to come; only its connection will have it.
     """
     value, held = phase.value, phase.value.variables.values
-    if value.must_ask and phase.tenancy.connection is not None:
+    if value.is_doubtful and phase.tenancy.connection is not None:
         # What the statement means depends on settings that are not known for sure.
         phase.when_settled(lambda: prepare(phase, text, verdict, is_whole=is_whole))
         return
     prepared: PreparedText | None = None
-    names = sorted(verdict.variables.mentioned) if verdict.variables is not None else []
+    use = verdict.variables
+    names = sorted(use.mentioned) if use is not None and phase.is_mysql else []
     mentioned = {name: held[name] for name in names if name in held}
     if is_whole and value.has_room_for(text):
-        types = (
-            tuple((name, v.kind, v.collation) for name, v in mentioned.items()) if phase.has_history else ()
-        )
+        types = tuple((name, v.kind, v.collation) for name, v in mentioned.items())
         prepared = phase.context.texts.text(phase.key, value.settings.meaning, text, types)
     statement = OpenStatement(phase.next_statement(), prepared, verdict)
     statement.variables = mentioned
-    if prepared is not None and prepared.response is not None and prepared.is_known(phase.seconds()):
+    statement.unset = frozenset(names).difference(mentioned)
+    if prepared is not None and prepared.response is not None and _may_be_told(phase, prepared):
         statement.parameters, statement.columns = prepared.parameters, prepared.columns
         value.open_statement(statement)
         phase.answer_prepared(prepared.response.with_id(statement.number))
         return
     phase.preparing = statement
+    phase.version = phase.context.texts.version
     phase.run(ResponseKind.PREPARE, verdict, NOTHING)
+
+
+def _may_be_told(phase: "StatementPhase", prepared: PreparedText) -> bool:
+    """A session with pins may have a temporary table, a role, or locks that give a text another meaning."""
+    if phase.value.pins or phase.context.options.pinning == "rds":
+        return False
+    return prepared.is_known(phase.seconds())
 
 
 # COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE
@@ -109,10 +131,10 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
     """Run a statement on any connection, with the types that the client has sent once."""
     statement = _find(phase, packet)
     if statement is None:
-        phase.refuse(_unknown(packet, _EXECUTE))
+        phase.refuse(_unknown(phase, packet, _EXECUTE))
         return
-    refusal, statement.refusal = statement.refusal, None
-    if isinstance(refusal, ClientError):
+    refusal = _long_data_problem(statement)
+    if refusal is not None:
         phase.refuse(refusal)
         return
     try:
@@ -122,11 +144,20 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
         return
     if types is not None:
         statement.types = types
-    elif statement.parameters and statement.types is None:
-        # A connection may know the types that another client has sent.
-        phase.refuse(ClientError(1210, "HY000", f"Incorrect arguments to {_EXECUTE}"))
+    elif statement.types is None and _needs_types(packet, statement, has_attributes=phase.has_attributes):
+        # A server's statement may have the types that another client has sent.
+        phase.refuse(ClientError(_WRONG_ARGUMENTS, "HY000", f"Incorrect arguments to {_EXECUTE}"))
         return
     phase.run_statement(statement, ResponseKind.RESULT, _with_lock_names(phase, packet, statement))
+
+
+def _long_data_problem(statement: OpenStatement) -> ClientError | None:
+    """Why an execution would lack long data that the client has sent; to be told once."""
+    refusal, was_lost = statement.refusal, statement.lost_data
+    statement.refusal, statement.lost_data = None, False
+    if isinstance(refusal, ClientError):
+        return refusal
+    return connection_lost("the database connection was lost, and with it long data") if was_lost else None
 
 
 def _with_lock_names(phase: "StatementPhase", packet: bytes, statement: OpenStatement) -> Verdict:
@@ -145,14 +176,34 @@ def _with_lock_names(phase: "StatementPhase", packet: bytes, statement: OpenStat
     return attrs.evolve(verdict, names={**verdict.names, PinReason.NAMED_LOCK: frozenset(names)})
 
 
-def need_of(statement: OpenStatement, *, has_history: bool) -> Need:
-    """What an execution needs, and notes in the statement what it will have been executed with."""
-    before = statement.history
-    if has_history and statement.types is not None:
-        statement.history = history_after(before, statement.types.kinds())
-    # One that was never executed will do as well: it was prepared for this.
-    plain = need_of_text(statement.verdict)
-    return attrs.evolve(plain, statement=statement, histories=(statement.history, before, NOT_EXECUTED))
+def _needs_types(packet: bytes, statement: OpenStatement, *, has_attributes: bool) -> bool:
+    """Whether an execution without types, before which none were sent, has parameters that are not NULL."""
+    if not statement.parameters:
+        return False
+    if packet[HEADER] == Command.STMT_BULK_EXECUTE:
+        return True
+    position = HEADER + _EXECUTE_FIELDS
+    count = statement.parameters
+    if has_attributes:
+        reader = Reader(packet, position)
+        count = reader.lenenc_int()
+        position = reader.position
+    nulls = int.from_bytes(packet[position : position + (count + 7) // 8], "little")
+    every = (1 << statement.parameters) - 1
+    return nulls & every != every
+
+
+def need_of(phase: "StatementPhase", statement: OpenStatement, verdict: Verdict, *, executes: bool) -> Need:
+    """What a command about a statement needs."""
+    plain = need_of_text(verdict)
+    if not phase.is_mysql or statement.bound:
+        return attrs.evolve(plain, statement=statement, states=(NEW,))
+    other, before = other_meaning(phase.value, statement), statement.history
+    after = before
+    if executes and statement.types is not None:
+        after = history_after(before, classes_of(statement.types))
+    # One that was never executed does as if this were the first execution: the best there is elsewhere.
+    return attrs.evolve(plain, statement=statement, states=((other, after), (other, before), NEW))
 
 
 def need_of_text(verdict: Verdict) -> Need:
@@ -182,6 +233,14 @@ def ready_for_server(
     return shifted.feed(insertion.beginning), shifted
 
 
+def told_of_loss(phase: "StatementPhase", packet: bytes) -> None:
+    """The execution was answered with the loss of the connection: that needs not be said again."""
+    if packet[HEADER] in EXECUTIONS and len(packet) >= _ID_END:
+        statement = _find(phase, packet)
+        if statement is not None:
+            _long_data_problem(statement)
+
+
 # The others
 
 
@@ -198,9 +257,11 @@ def fetch(phase: "StatementPhase", packet: bytes) -> None:
     """Rows of an open cursor, which is on the connection that the session has."""
     statement = _find(phase, packet)
     if statement is None:
-        phase.refuse(_unknown(packet, _FETCH))
-    elif statement.server_id is None:
-        phase.refuse(ClientError(1421, "HY000", f"The statement ({statement.number}) has no open cursor."))
+        phase.refuse(_unknown(phase, packet, _FETCH))
+    elif statement.number not in phase.value.names.get(PinReason.CURSOR, ()):
+        stop = "." if phase.is_mysql else ""
+        number = statement_id(packet)
+        phase.refuse(ClientError(_NO_CURSOR, "HY000", f"The statement ({number}) has no open cursor{stop}"))
     else:
         phase.run_statement(statement, ResponseKind.ROWS)
 
@@ -209,9 +270,9 @@ def reset_statement(phase: "StatementPhase", packet: bytes) -> None:
     """Close the cursor, drop the long data; without these there is nothing to be done at the database."""
     statement = _find(phase, packet)
     if statement is None:
-        phase.refuse(_unknown(packet, _RESET))
+        phase.refuse(_unknown(phase, packet, _RESET))
         return
-    statement.refusal = None
+    _long_data_problem(statement)
     if statement.server_id is None:
         phase.answer_ok()
     else:

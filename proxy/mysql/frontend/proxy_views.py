@@ -14,6 +14,8 @@ import attrs
 from ...errors import privilege_needed
 from ..backend.connector import PoolKey
 from ..session.pin_advice import advice
+from ..session.pins import RdsReason, Reason
+from ..session.rds_messages import rds_remedy
 from ..session.show_proxy import ProxyView
 from ..wire.result_rows import Column, Value
 from .context import EndpointContext
@@ -110,6 +112,12 @@ def view_of(view: ProxyView, context: EndpointContext, viewer: Viewer) -> View:
     return View(f"PROXY_{view.value.replace(' ', '_')}", columns, rows(context, viewer))
 
 
+def _advice(reason: Reason, *, ends: bool) -> str:
+    if isinstance(reason, RdsReason):
+        return rds_remedy(reason.value)
+    return advice(reason.value, ends=ends)
+
+
 def _pins(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
     # The sessions of the moment; a cause that ends before its turn is left out.
     ends = context.options.pinning != "rds"
@@ -129,7 +137,7 @@ def _pins(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
                 session.cause_lost_by(cause, now),
                 _database_connection(client),
                 cause.digest,
-                advice(cause.reason.value, ends=ends),
+                _advice(cause.reason, ends=ends),
             )
 
 

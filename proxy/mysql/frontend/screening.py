@@ -1,9 +1,10 @@
 """What a client's command may do to its session, before it is sent."""
 
 import re
+from collections.abc import Mapping
 
-from ..session.connection_id import with_connection_id
 from ..session.screen import LONGEST_TRIGGER, Dialect, Screen, dialect_of
+from ..session.substitution import Ask, substituted
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Verdict
 from ..wire.commands import Command
@@ -25,7 +26,7 @@ _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 class Screening:
     """Judges the commands of one session; a long statement piece by piece."""
 
-    __slots__ = ("_has_attributes", "_is_text", "_overlap", "_screen", "_value", "text")
+    __slots__ = ("_has_attributes", "_is_text", "_overlap", "_screen", "_value", "is_whole", "text")
 
     def __init__(self, screen: Screen, value: SessionValue, *, has_attributes: bool = False) -> None:
         """``has_attributes``: the client's capability QUERY_ATTRIBUTES."""
@@ -34,6 +35,8 @@ class Screening:
         self._has_attributes = has_attributes
         #: The text of the present command, or its beginning.
         self.text = b""
+        #: That text is all of it.
+        self.is_whole = True
         #: The end of the piece of a long statement that was seen last.
         self._overlap = b""
         #: What follows the beginning of the present command is SQL, not the values of parameters.
@@ -52,12 +55,13 @@ class Screening:
                 if not is_beginning:
                     raise
                 # Attributes so long that the text is not there yet: then nothing of it is known.
-                self._is_text = False
+                self._is_text = self.is_whole = False
                 return UNKNOWN_STATEMENT
         return self._verdict(packet[start:], is_beginning)
 
     def _verdict(self, text: bytes, is_beginning: bool) -> Verdict:
         self._is_text = True
+        self.is_whole = not is_beginning
         if is_beginning:
             # For the digest; the statement is not held while the rest of it arrives.
             self.text = text[:_DIGESTED]
@@ -85,11 +89,22 @@ class Screening:
             return NAMES_ONLY
         return PLAIN
 
-    def with_connection_id(self, packet: bytes, number: int) -> bytes:
-        """The command with the client's own id in the place of each CONNECTION_ID() of its text."""
+    def backslash_escapes(self) -> bool:
+        """Whether a backslash in a string is an escape."""
+        return self._dialect() is not Dialect.NO_BACKSLASH_ESCAPES
+
+    def with_constants(self, packet: bytes, constants: Mapping[Ask, bytes]) -> bytes:
+        """The command with these in the places where its text asks for them."""
+        new = substituted(self.text, constants, backslash_escapes=self.backslash_escapes())
+        return self.with_text(packet, new)
+
+    def verdict_of(self, text: bytes) -> Verdict:
+        """The verdict on a text that takes the place of the client's."""
+        return self._screen.verdict(text, self._dialect())
+
+    def with_text(self, packet: bytes, new: bytes) -> bytes:
+        """The command with another text, which only the database gets to see."""
         text = self.text
-        escapes = self._dialect() is not Dialect.NO_BACKSLASH_ESCAPES
-        new = with_connection_id(text, number, backslash_escapes=escapes)
         return packet if new is text else frame(packet[HEADER : len(packet) - len(text)] + new)
 
     def _dialect(self) -> Dialect:

@@ -17,23 +17,27 @@ from ..session.settings import Settings
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
-from ..wire.commands import ResponseKind
+from ..wire.commands import Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
+from ..wire.execute_packets import statement_id
 from ..wire.framing import HEADER
 from ..wire.prepare_response import ResponseCopy
-from ..wire.scanner import LOST_STATEMENT, TOO_MANY_STATEMENTS
+from ..wire.scanner import LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
 from ..wire.shifting import ShiftedFrames
 from .channel import ClientChannel
 from .command_reception import Stage
 from .context import EndpointContext
-from .executions import bind, put_back
+from .executions import bind, lost, put_back, will_execute
 from .kill_phase import KillPhase
 from .known_sets import SetOutcome
 from .outcomes import Outcomes
 from .prepared_commands import EXECUTIONS, need_of, ready_for_server
 from .visible import client_mistake
 
-__all__ = ["StatementPhase"]
+__all__ = ["LAST_NUMBER", "StatementPhase"]
+
+#: The highest id of a statement; MariaDB's clients have a meaning for the one above.
+LAST_NUMBER = 0xFFFFFFFE
 
 
 class StatementPhase(KillPhase):
@@ -55,12 +59,15 @@ class StatementPhase(KillPhase):
         self.seconds = self._seconds
         self.has_attributes = bool(capabilities & Capability.QUERY_ATTRIBUTES)
         #: The target's statements keep something of their executions (session/prepared.py).
-        self.has_history = not context.facts().is_mariadb
+        self.is_mysql = not context.facts().is_mariadb
+        value.diagnostics.counts.is_mariadb = context.facts().is_mariadb
         #: What the present command needs on its connection.
         self._need = NOTHING
         #: The statement that is being prepared, and the database's answer to that.
         self.preparing: OpenStatement | None = None
         self._copy: ResponseCopy | None = None
+        #: Of all tables, when that was asked.
+        self.version = 0
         self._last_statement_number = 0
         #: A SET whose outcome is to be remembered: settings before it, its text, at last the answer.
         self._set: tuple[Settings, bytes] | None = None
@@ -84,8 +91,8 @@ class StatementPhase(KillPhase):
         """Send the present command, which is about this statement, where the statement is prepared."""
         if statement.prepared is not None:
             self._screening.text = statement.prepared.text
-        is_execution = self._packet[HEADER] in EXECUTIONS
-        self.run(kind, verdict, need_of(statement, has_history=self.has_history and is_execution))
+        executes = self._packet[HEADER] in EXECUTIONS
+        self.run(kind, verdict, need_of(self, statement, verdict, executes=executes))
 
     def _fit(self, connection: BackendConnection) -> bool:
         """Make a command about a prepared statement one that this connection understands."""
@@ -105,14 +112,22 @@ class StatementPhase(KillPhase):
                 and self._kind is ResponseKind.RESULT
             ):
                 self._scanner.heals, self._retained = LOST_STATEMENT, self._packet
-            server_id = bind(connection, statement, self._need.histories)
-            try:
-                self._packet, self._shifted = ready_for_server(self, statement, self._packet, server_id)
-            except MalformedPacket as problem:
-                self._need = NOTHING
+            return self._fit_statement(statement, connection)
+        return True
+
+    def _fit_statement(self, statement: OpenStatement, connection: BackendConnection) -> bool:
+        was_free = statement.server_id is None
+        code = self._packet[HEADER]
+        server_id = bind(connection, statement, self._need.states)
+        try:
+            self._packet, self._shifted = ready_for_server(self, statement, self._packet, server_id)
+        except MalformedPacket as problem:
+            if was_free:
                 put_back(statement, connection)
-                self.refuse(client_mistake(problem))
-                return False
+            self.refuse(client_mistake(problem))
+            return False
+        if self.is_mysql and code in EXECUTIONS:
+            will_execute(self.value, statement)
         return True
 
     def _heal(self, connection: BackendConnection) -> None:
@@ -120,12 +135,15 @@ class StatementPhase(KillPhase):
         connection.unanswered -= 1
         self._packet, self._retained = self._retained, b""
         self._was_healed = True
+        statement = self._need.statement
         if self.preparing is not None:
             close_statements(connection, connection.statements.halve())
-        else:
-            connection.statements.clear()
-            for statement in self.value.statements.values():
-                statement.server_id = None
+        elif statement is not None:
+            lost(statement, connection)
+            if self._scanner.errno == UNKNOWN_STATEMENT:
+                # It has forgotten them all; should it not, they must not stay there.
+                close_statements(connection, connection.statements.all())
+                connection.statements.clear()
         self._stage = Stage.BUSY
         self.tenancy.acquire(self._need, self._send, self.refuse)
 
@@ -134,7 +152,7 @@ class StatementPhase(KillPhase):
         copy, self._copy = self._copy, None
         statement, self._need, self._shifted = self._need.statement, NOTHING, None
         if preparing is not None and copy is not None:
-            self._outcomes.take_prepared(preparing, copy, text, self._scanner, connection)
+            self._outcomes.take_prepared(preparing, copy, self.version, text, self._scanner, connection)
         elif statement is not None:
             self._outcomes.take_executed(statement, self._code, text, self._scanner, connection)
 
@@ -153,6 +171,7 @@ class StatementPhase(KillPhase):
             return False
         value.settings = known.settings
         value.status = known.status
+        value.diagnostics.after(Command.QUERY, text)
         self._scanner.begin(ResponseKind.RESULT)
         self.channel.write(self._scanner.feed(known.response))
         self._answered()
@@ -180,7 +199,7 @@ class StatementPhase(KillPhase):
         """Ask the connection for the values in effect before a command is looked at."""
 
         def settled() -> None:
-            self._outcomes.settled()
+            self._outcomes.settled(self.tenancy.connection)
             if self._stage is Stage.BUSY:
                 callback()
 
@@ -189,6 +208,7 @@ class StatementPhase(KillPhase):
 
     def answer_prepared(self, response: bytes) -> None:
         """Tell the client what a database has said of the same text."""
+        self.value.diagnostics.after(Command.STMT_PREPARE, self._screening.text)
         self._scanner.begin(ResponseKind.PREPARE)
         self._scanner.status = self.value.status
         self.channel.write(self._scanner.feed(response))
@@ -208,9 +228,35 @@ class StatementPhase(KillPhase):
 
     def next_statement(self) -> int:
         """An id for a statement of this client."""
-        self._last_statement_number += 1
-        return self._last_statement_number
+        number = self._last_statement_number
+        while True:
+            number = number % LAST_NUMBER + 1
+            if number not in self.value.statements:
+                self._last_statement_number = number
+                return number
+
+    def refuse(self, error: ClientError) -> None:
+        """Answer the command with an error of the proxy, once all of it has arrived."""
+        if not self._intake.uploading:
+            self._forget_command(error)
+        super().refuse(error)
+
+    def skip_long_data(self, packet: bytes, error: ClientError) -> None:
+        """The statement that this is for tells why it was dropped, when it is executed."""
+        if len(packet) >= HEADER + 5:
+            statement = self.value.statements.get(statement_id(packet))
+            if statement is not None:
+                statement.refusal = error
+        self.skip()
+
+    def _forget_command(self, error: ClientError | None) -> None:
+        """The present command has not run to its end, so nothing of it counts."""
+        statement = self._need.statement
+        if self._silent and statement is not None and error is not None:
+            statement.refusal = error
+        self.preparing = self._copy = self._shifted = None
+        self._need = NOTHING
+        self._retained = b""
 
     def _not_told(self, error: ClientError) -> None:
-        if self._need.statement is not None:
-            self._need.statement.refusal = error
+        """The statement tells it when it is executed."""

@@ -32,6 +32,8 @@ __all__ = ["MAX_RETRIES", "Tenancy"]
 #: Connections tried for one statement when they turn out dead before the statement is sent.
 MAX_RETRIES = 3
 
+#: How often no connection was lent.
+_NEVER = -1
 _OUTLIVES_STATEMENTS = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
 
@@ -64,6 +66,8 @@ class Tenancy:
         self._retries = 0
         self._pending: Deferred[Any] | None = None
         self._hold: Any = None
+        #: The proxy has asked the connection something since the session's last statement.
+        self._was_asked = False
         #: Where the last statement ran, and how often that connection had been lent by then.
         self._last: tuple[BackendConnection, int] | None = None
 
@@ -88,6 +92,7 @@ class Tenancy:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
+            self._was_asked = False
             foreign = self._foreign(connection, need.reads)
             gives_id = need.reads == Diagnostics.LAST_INSERT_ID
             gives_id = gives_id and not connection.knows_insert_id_of(self._value)
@@ -150,7 +155,7 @@ class Tenancy:
         return foreign
 
     def _refuse_diagnostics(self, reads: Diagnostics, refused: Callable[[ClientError], None]) -> None:
-        self._value.wants_diagnostics = True
+        self._value.wants_diagnostics = bool(reads & ~Diagnostics.FOUND_ROWS)
         refused(diagnostics_gone(named(reads)))
 
     def _bring(
@@ -162,7 +167,7 @@ class Tenancy:
     ) -> None:
         """Give the connection the session is tied to what its earlier statements ran elsewhere for."""
         connection.take_back()
-        connection.settings = self._value.settings
+        connection.has_now(self._value)
 
         def given(_: None) -> None:
             if self._over:
@@ -192,9 +197,7 @@ class Tenancy:
             return True
         if self._last is None:
             return False
-        if reads & (Diagnostics.ROW_COUNT | self._value.ever_own | self._value.own_here):
-            return True
-        return bool(reads & Diagnostics.CONDITIONS) and self._value.conditions_seen
+        return bool(reads & (Diagnostics.ROW_COUNT | self._value.ever_own | self._value.own_here))
 
     def _connection_that_knows(self, reads: Diagnostics) -> BackendConnection | None:
         """A connection that can answer what is read: idle, and used by nobody else since.
@@ -288,8 +291,10 @@ class Tenancy:
         assert connection is not None
         self.connection = None
         connection.take_back()
-        connection.settings = self._value.settings
-        self._last = (connection, connection.serial)
+        connection.has_now(self._value)
+        # What the proxy has asked it is what its ROW_COUNT() is about.
+        self._last = (connection, _NEVER if self._was_asked else connection.serial)
+        self._was_asked = False
         connection.check_is_answered()
         if connection.in_doubt:
             self._confirm(connection)
@@ -337,13 +342,14 @@ class Tenancy:
         connection = self.connection
         assert connection is not None
         connection.take_back()
-        connection.settings = self._value.settings
+        connection.has_now(self._value)
 
         def done(_: None) -> None:
             if self._over:
                 recover(self._context, connection, self._value)
                 return
             connection.lend(self._borrower)
+            self._was_asked = True
             settled()
 
         def failed(failure: Failure) -> None:
@@ -358,7 +364,7 @@ class Tenancy:
             if not self._over:
                 settled()
 
-        settling = self._context.limited(settle(connection, self._value))
+        settling = self._context.limited(settle(connection, self._value, self._context.clock.seconds))
         settling.addCallbacks(done, failed)
         settling.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
@@ -403,9 +409,9 @@ class Tenancy:
             # The target rolls back when the connection ends.
             connection.take_back()
             self._context.pool.discard(connection)
-        elif self._value.tie() is Tie.NONE and not self._value.must_ask and not connection.in_doubt:
+        elif self._value.tie() is Tie.NONE and not self._value.is_doubtful and not connection.in_doubt:
             connection.take_back()
-            connection.settings = self._value.settings
+            connection.has_now(self._value)
             self._context.pool.give_back(connection)
         else:
             recover(self._context, connection, self._value)

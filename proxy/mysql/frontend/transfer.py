@@ -7,13 +7,15 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import ASK_INSERT_ID, ask, become, insert_id_in, query, reset
+from ..backend.own_commands import ASK_INSERT_ID, ask, become, insert_id_in, query, reset, set_trackers
 from ..backend.preparing import StatementRefused, prepare_text
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
 from ..session.user_variables import MAX_VARIABLES, answered, question
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
+from .reading import ask_diagnostics
+from .stored_code import find_variables
 
 __all__ = ["bring", "is_ready", "lacks_statement", "prepare", "settle"]
 
@@ -52,7 +54,7 @@ def lacks_statement(connection: BackendConnection, need: Need) -> bool:
     statement = need.statement
     if statement is None or statement.prepared is None or statement.server_id is not None:
         return False
-    return not connection.statements.has(statement.prepared, *need.histories)
+    return not connection.statements.has(statement.prepared, *need.states)
 
 
 @inlineCallbacks
@@ -82,8 +84,14 @@ def bring(
         and lacks_statement(connection, need)
     ):
         try:
-            variables = {**value.variables.values, **need.statement.variables}
-            yield prepare_text(connection, need.statement.prepared, value.settings, variables, seconds)
+            yield prepare_text(
+                connection,
+                need.statement.prepared,
+                value.settings,
+                need.statement.variables_to_prepare(value.variables.values),
+                seconds,
+                keeps_answer=not value.pins,
+            )
         except StatementRefused:
             yield become(connection, value.settings, value.variables.values)
             raise
@@ -141,12 +149,19 @@ def give_insert_id(connection: BackendConnection, value: SessionValue) -> Genera
 
 
 @inlineCallbacks
-def settle(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
+def settle(
+    connection: BackendConnection, value: SessionValue, seconds: Callable[[], float]
+) -> Generator[Deferred[Any], Any, None]:
     """Ask the target for the state in effect, where what it reported may not be.
 
     A no-op SET makes the tracker report the connection's collation and every value it has marked as changed;
     its OK packet tells whether a failed statement has left a transaction open, which an error packet cannot.
     """
+    if value.diagnostics.must_ask:
+        # All else would clear them.
+        yield ask_diagnostics(connection, value)
+    if value.unreported or value.trackers_set:
+        yield report(connection, value)
     if value.unsettled:
         answer = yield query(connection, _SETTLE)
         for change in answer.changes:
@@ -155,12 +170,27 @@ def settle(connection: BackendConnection, value: SessionValue) -> Generator[Defe
                 value.characteristics = change.transaction_characteristics
         value.status = connection.status
         value.unsettled = False
+    if value.unexplained:
+        yield find_variables(connection, value, seconds)
     if value.variables.asked:
         yield ask_variables(connection, value)
     if value.doubtful_locks:
         yield ask_locks(connection, value)
-    connection.settings = value.settings
-    connection.variables = value.variables.values
+    connection.has_now(value)
+
+
+@inlineCallbacks
+def report(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
+    """Restore the trackers that the client has set otherwise, and have told what they have missed."""
+    names, value.unreported = sorted(value.unreported), frozenset()
+    if value.trackers_set:
+        yield set_trackers(connection)
+        value.trackers_set = False
+    if names:
+        parts = ",".join(f"@@session.{name}=@@session.{name}" for name in names)
+        answer = yield query(connection, f"SET {parts}")
+        for change in answer.changes:
+            value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
 
 
 @inlineCallbacks

@@ -12,9 +12,10 @@ import enum
 
 from ..wire.commands import Command
 from .effects import Evidence, from_tokens
+from .functions import BUILT_INS
 from .lexer import lex
 
-__all__ = ["Keep", "adds", "keeps", "keeps_text"]
+__all__ = ["Keep", "adds", "is_statement", "keeps", "keeps_text"]
 
 #: Texts longer than this, in bytes, are not read for this.
 _LONGEST_TEXT = 16 * 1024
@@ -64,13 +65,14 @@ class Keep(enum.Enum):
     UNKNOWN = "unknown"
 
 
-def keeps(command: int, text: bytes, *, is_mariadb: bool, backslash_escapes: bool = True) -> Keep:
-    """What a command does that has succeeded without conditions of its own.
+def keeps(command: int, text: bytes, *, is_mariadb: bool, warned: bool = False) -> Keep:
+    """What a command does that has succeeded, at its end without conditions of its own.
 
     text: of the statement, also where it was prepared before; empty for commands that are none.
+    warned: one of several statements in the text, but not the last one, had conditions.
     """
     if command in _STATEMENTS:
-        return keeps_text(text, is_mariadb=is_mariadb, backslash_escapes=backslash_escapes)
+        return keeps_text(text, is_mariadb=is_mariadb, warned=warned)
     if command in _CLEARING:
         return Keep.CLEARS
     # MySQL's answer to a FIELD_LIST leaves a warning that it does not count.
@@ -90,23 +92,28 @@ def adds(command: int, text: bytes, errno: int, *, is_mariadb: bool) -> bool:
     return bool(first) and (first[0].upper() == b"RESIGNAL" or (first[0].upper() == b"GET" and not errno))
 
 
-def keeps_text(text: bytes, *, is_mariadb: bool, backslash_escapes: bool = True) -> Keep:
-    """What a statement does that has succeeded without conditions of its own.
+def is_statement(command: int) -> bool:
+    """Whether a command runs or prepares a statement."""
+    return command in _STATEMENTS
+
+
+def keeps_text(text: bytes, *, is_mariadb: bool, warned: bool = False) -> Keep:
+    """What a statement does that has succeeded, at its end without conditions of its own.
 
     The answer is also the one to what `@@warning_count` in its text means: where MariaDB's clears, 0.
-    Of several statements the last one decides, where it clears.
     """
     if len(text) > _LONGEST_TEXT:
         return Keep.UNKNOWN if is_mariadb else Keep.CLEARS
-    lexed = lex(text, backslash_escapes)
+    lexed = lex(text, backslash_escapes=True)
     if lexed.ambiguous or lexed.variable:
         return Keep.UNKNOWN
     statements = from_tokens(lexed).statements()
     if not statements:
         return Keep.KEEPS if is_mariadb else Keep.CLEARS
-    last = statements[-1]
-    kept = _on_mariadb(last) if is_mariadb else _on_mysql(last)
-    return kept if kept is Keep.CLEARS or len(statements) == 1 else Keep.UNKNOWN
+    each = [_on_mariadb(e) if is_mariadb else _on_mysql(e) for e in statements]
+    if each[-1] is Keep.CLEARS or (Keep.CLEARS in each and not warned):
+        return Keep.CLEARS
+    return Keep.UNKNOWN if warned or Keep.UNKNOWN in each else Keep.KEEPS
 
 
 def _on_mysql(e: Evidence) -> Keep:
@@ -163,4 +170,4 @@ def _is_known_call(e: Evidence, at: int) -> bool:
     before = e.at(at - 1)
     if before in _MARKS_BEFORE_CALLS:
         return True
-    return before in _KNOWN_CALLS and e.at(at - 2) != b"."
+    return (before in _KNOWN_CALLS or before in BUILT_INS) and e.at(at - 2) != b"."

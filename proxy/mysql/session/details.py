@@ -1,7 +1,8 @@
 """What a closer look at a text tells, beyond its words: the exact part of a verdict.
 
-Exact means: as every server reads it. So a text whose tokens are not certain, one with an executable comment,
-which a server may skip, and one longer than LONGEST_TEXT have none of it.
+Exact means: as every server reads it. So a text whose tokens are not certain and one longer than LONGEST_TEXT
+have none of it; one that is all in an executable comment, which a server may skip, has what is true either
+way.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import attrs
 
 from .effects import DEFINES
-from .explanation import Explanation, explanation_of, names_tables
+from .explanation import Explanation, definitions_in, explanation_of, names_tables
 from .lexer import Kind, Lexed
 from .openings import NO_OPENINGS, Openings, openings_in
 from .parts import LONGEST_TEXT, Statement, flat, statements_in
@@ -52,17 +53,23 @@ def with_details(
     use: VariableUse | None = NO_USE
     if b"@" in words:
         use = variable_use(text, backslash_escapes, lexed)
+        if use is not None and _has_opener(text):
+            use = attrs.evolve(use, literals={})
         pins = verdict.pins if use is None else verdict.pins - {PinReason.USER_VARIABLE}
         verdict = attrs.evolve(
             verdict, pins=pins, variables=use if use is not None and use.mentioned else None
         )
     elif not _is_worth_a_look(verdict, first, words):
-        return attrs.evolve(verdict, is_ddl=first in DEFINES) if verdict.is_ddl else verdict
+        is_certain = verdict.is_ddl and not lexed.variable
+        return attrs.evolve(verdict, is_ddl=first in DEFINES) if is_certain else verdict
     if len(text) > LONGEST_TEXT or lexed.variable:
         return verdict
-    return _Look(
-        verdict, text, use, backslash_escapes, runs_only_built_ins(text, backslash_escapes, lexed)
-    ).verdict()
+    return _Look(verdict, text, use, backslash_escapes).verdict()
+
+
+def _has_opener(text: bytes) -> bool:
+    """Whether it has executable comments, which a server may skip."""
+    return b"/*!" in text or b"/*M!" in text
 
 
 def _is_worth_a_look(verdict: Verdict, first: bytes, words: frozenset[bytes]) -> bool:
@@ -83,7 +90,6 @@ class _Look:
     _text: bytes
     _use: VariableUse | None
     _backslash_escapes: bool
-    _only_built_ins: bool
 
     def verdict(self) -> Verdict:
         """The verdict with all there is to tell."""
@@ -93,26 +99,37 @@ class _Look:
         told: dict[str, Any] = {
             "asks": asks_in(pieces) if not words.isdisjoint(ASKED) else Ask.NONE,
             "names_tables": names_tables(words),
-            "runs_code": before.calls or not self._only_built_ins,
         }
         statements = statements_in(pieces)
-        if statements and b"/*!" not in self._text and b"/*M!" not in self._text:
+        only_built_ins = self._runs_only_built_ins(statements or ())
+        told["runs_code"] = before.calls or not only_built_ins
+        if statements:
             found = openings_in(statements, before.pins, escapes)
             told |= _of_openings(found) | _of_sets(statements, before, escapes)
-            told |= self._of_signals(statements, found)
+            told |= self._of_signals(statements, found, only_built_ins)
             told["is_ddl"] = any(statement.first in DEFINES for statement in statements)
             told["savepoint"] = any(statement.first == b"SAVEPOINT" for statement in statements)
             told["reads"] = _reads(statements, before)
+        if _has_opener(self._text):
+            told |= {"ends": (), "names": {}, "prepared": None, "constant_set": False, "tracks": {}}
         return attrs.evolve(before, **told)
 
-    def _of_signals(self, statements: Sequence[Statement], openings: Openings) -> dict[str, Any]:
+    def _runs_only_built_ins(self, statements: Sequence[Statement]) -> bool:
+        text = self._text
+        for start, end in filter(None, map(definitions_in, statements)):
+            text = text[:start] + b" " * (end - start) + text[end:]
+        return runs_only_built_ins(text, self._backslash_escapes)
+
+    def _of_signals(
+        self, statements: Sequence[Statement], openings: Openings, only_built_ins: bool
+    ) -> dict[str, Any]:
         prepared = text_prepared(statements, self._backslash_escapes)
         explanation = explanation_of(
             statements,
             openings,
             knows_variables=self._use is not None,
             knows_prepared=prepared is not None,
-            runs_only_built_ins=self._only_built_ins,
+            runs_only_built_ins=only_built_ins,
         )
         return {
             "prepared": prepared,

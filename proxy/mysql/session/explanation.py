@@ -15,7 +15,7 @@ from .parts import Reader, Statement
 from .pins import PinReason
 from .set_statements import read_set
 
-__all__ = ["Explanation", "explanation_of", "names_tables"]
+__all__ = ["Explanation", "definitions_in", "explanation_of", "names_tables"]
 
 
 class Explanation(enum.Enum):
@@ -34,12 +34,34 @@ _TABLE_WORDS = frozenset(
     b"FROM JOIN TABLE TABLES INSERT REPLACE UPDATE DELETE LOAD CALL WITH TRUNCATE ALTER CREATE DROP "
     b"RENAME HANDLER SHOW DESCRIBE DESC EXPLAIN ANALYZE CHECK OPTIMIZE REPAIR CHECKSUM LOCK EXECUTE".split()
 )
+_QUERIES = (b"SELECT", b"WITH", b"VALUES", b"TABLE")
 _PREPARED = ((b"PREPARE",), (b"DEALLOCATE", b"PREPARE"), (b"DROP", b"PREPARE"))
 
 
 def names_tables(words: frozenset[bytes]) -> bool:
     """Whether a text with these words may read or write tables."""
     return not _TABLE_WORDS.isdisjoint(words)
+
+
+def definitions_in(statement: Statement) -> tuple[int, int] | None:
+    """Where a CREATE TABLE defines columns, parentheses included; no server takes a stored function there."""
+    reader = Reader(statement.pieces)
+    if not reader.words(b"CREATE"):
+        return None
+    reader.words(b"OR", b"REPLACE")
+    reader.word(b"TEMPORARY")
+    if not reader.words(b"TABLE"):
+        return None
+    reader.words(b"IF", b"NOT", b"EXISTS")
+    opened = reader.next if reader.names() else None
+    if opened is None or not reader.mark(b"(") or reader.word(*_QUERIES) or reader.mark(b"("):
+        return None
+    depth = 1
+    while (piece := reader.take()) is not None:
+        depth += (piece.text == b"(") - (piece.text == b")")
+        if not depth:
+            return opened.start, piece.end
+    return None
 
 
 def explanation_of(

@@ -8,12 +8,13 @@ those that do not run a SELECT in a trigger or function included.
 
 import enum
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import attrs
 
 from .effects import Evidence, from_tokens
-from .lexer import lex
+from .lexer import Kind, Token, lex
 
 __all__ = ["LONGEST_TEXT", "Found", "FoundRows", "found_rows_of"]
 
@@ -57,6 +58,8 @@ _PLAIN_LIMIT = re.compile(rb".*\slimit\s+(?:[0-9]+|\?)\s*", re.IGNORECASE | re.D
 _PLAIN_OFFSET = re.compile(rb".*\slimit\s+([0-9]{1,20})\s*,\s*[0-9]+\s*", re.IGNORECASE | re.DOTALL)
 _PLAIN_UPDATE = re.compile(rb"update\s+[\w$.`]+\s+set\s", re.IGNORECASE)
 _NUMBER = re.compile(rb"[0-9]{1,20}")
+#: In a run of plain literals.
+_LITERAL = re.compile(rb"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _COMMENTS = (b"--", b"#", b"/*")
 _LIMIT = frozenset((b"limit",))
 _COMBINING = frozenset(b"UNION EXCEPT INTERSECT".split())
@@ -132,7 +135,7 @@ def _read(text: bytes, is_mariadb: bool) -> FoundRows:
         return _UNKNOWN if statements else _UNCHANGED
     first = e.at(0)
     if first in _SELECTS:
-        return _select(e, [token.text for token in lexed.tokens if token.text != b";"], is_mariadb)
+        return _select(e, _of_outermost_query(lexed.tokens), is_mariadb)
     if first == b"SHOW":
         return _show(e)
     if first == b"UPDATE":
@@ -167,23 +170,39 @@ def _is_of_one_table(e: Evidence) -> bool:
     return b"," not in e.items[: e.items.index(b"SET")]
 
 
-def _select(e: Evidence, tokens: list[bytes], is_mariadb: bool) -> FoundRows:
+def _of_outermost_query(tokens: Sequence[Token]) -> list[bytes]:
+    """What stands in no parentheses, in capitals; all of a text that begins with one."""
+    found: list[bytes] = []
+    if tokens[0].text[:1] == b"(":
+        return [token.text.upper() for token in tokens]
+    depth = 0
+    for token in tokens:
+        if token.kind in (Kind.MARK, Kind.RUN):
+            marks = _LITERAL.sub(b"", token.text)
+            depth += marks.count(b"(") - marks.count(b")")
+        if not depth and token.text != b";":
+            found.append(token.text.upper())
+    return found
+
+
+def _select(e: Evidence, outermost: list[bytes], is_mariadb: bool) -> FoundRows:
     if not _ONLY_THE_SERVER_KNOWS.isdisjoint(e.words):
         return _UNKNOWN
-    if not _COMBINING.isdisjoint(e.words):
+    is_limited = not _LIMITING.isdisjoint(outermost)
+    if not _COMBINING.isdisjoint(outermost):
         # MariaDB counts beyond sql_select_limit, too.
-        return _ROWS if not is_mariadb and _LIMITING.isdisjoint(e.words) else _UNKNOWN
-    if len(list(e.places(b"LIMIT"))) > 1:
-        return _UNKNOWN
-    if not e.has(b"LIMIT"):
-        return _UNKNOWN if e.has(b"OFFSET") else _ROWS
-    at = next(e.places(b"LIMIT"))
-    return _limited(b" ".join(tokens[at + 1 :]).replace(b",", b" , ").split())
+        return _UNKNOWN if is_mariadb or is_limited else _ROWS
+    if not is_limited:
+        return _ROWS
+    if outermost.count(b"LIMIT") != 1:
+        return _UNKNOWN if b"OFFSET" in outermost or b"LIMIT" in outermost else _ROWS
+    at = outermost.index(b"LIMIT")
+    return _limited(b" ".join(outermost[at + 1 :]).replace(b",", b" , ").split())
 
 
 def _limited(tail: list[bytes]) -> FoundRows:
     """What stands behind the one LIMIT; an offset is known where the text ends with it."""
-    if len(tail) == 1 or (b"," not in tail and b"offset" not in map(bytes.lower, tail)):
+    if len(tail) == 1 or (b"," not in tail and b"OFFSET" not in tail):
         return _ROWS
     if len(tail) != 3:
         return _UNKNOWN

@@ -51,6 +51,10 @@ class HeldVariables:
         if known:
             self._keep(known)
 
+    def ask_again(self, others: Iterable[str] = ()) -> None:
+        """Code that is not seen may have assigned any of them."""
+        self.asked |= {*self.values, *others}
+
     def answered(self, names: Iterable[str], found: Mapping[str, Variable | NotHeld]) -> None:
         """The connection has told these values; what it did not name was never set."""
         names = frozenset(names)

@@ -2,7 +2,7 @@
 
 import attrs
 
-from .prepared import History, OpenStatement
+from .prepared import OpenStatement, ServerState
 from .verdict import Diagnostics
 
 __all__ = ["NOTHING", "Need"]
@@ -10,15 +10,14 @@ __all__ = ["NOTHING", "Need"]
 
 @attrs.frozen
 class Need:
-    """``reads``: diagnostics of an earlier statement. ``statement``: to be there, with one of ``histories``.
+    """``reads``: diagnostics of an earlier statement. ``statement``: to be there, in one of the ``states``.
 
-    The first of the histories is what the statement's own executions have led to. ``variables``: names of the
-    user variables that are read.
+    ``variables``: names of the user variables that are read.
     """
 
     reads: Diagnostics = Diagnostics.NONE
     statement: OpenStatement | None = None
-    histories: tuple[History, ...] = ()
+    states: tuple[ServerState, ...] = ()
     variables: frozenset[str] = frozenset()
 
 

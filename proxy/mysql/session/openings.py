@@ -103,7 +103,9 @@ class _Sum:
 
     def ends(self) -> tuple[End, ...]:
         return tuple(
-            End(reason, None if names is None else tuple(names)) for reason, names in self._ended.items()
+            End(reason, None if names is None else tuple(names))
+            for reason, names in self._ended.items()
+            if names != {}
         )
 
 
@@ -322,12 +324,12 @@ def _is_all_of(statement: Statement) -> bool:
 
 
 def _lock_name(pieces: Sequence[Piece], at: int, backslash_escapes: bool) -> str:
-    """The name in a call of GET_LOCK(), in lower case since names ignore case; empty where not certain."""
+    """The name in a call of GET_LOCK(), whose case only MySQL ignores; empty where it is not certain."""
     piece = _first_argument(pieces, at)
     if piece is None or piece.kind is not Kind.STRING:
         return ""
     value = string_in(piece, backslash_escapes)
-    return value.decode().lower() if value is not None and value.isascii() else ""
+    return value.decode() if value is not None and value.isascii() else ""
 
 
 def _first_argument(pieces: Sequence[Piece], at: int) -> Piece | None:

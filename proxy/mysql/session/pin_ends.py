@@ -7,7 +7,7 @@ known ends only when all of its kind are given up, or when the session starts ov
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from .pins import PinReason
+from .pins import PinReason, Reason
 from .verdict import Verdict
 
 __all__ = ["ENDING", "UNNAMED", "PinBoard", "apply"]
@@ -41,7 +41,7 @@ _TABLES: Final = frozenset({PinReason.TEMPORARY_TABLE})
 class PinBoard(Protocol):
     """A session's pins with their names."""
 
-    pins: dict[PinReason, float]
+    pins: dict[Reason, float]
 
     def pin_for(self, reason: PinReason, name: object, now: float) -> bool:
         """Pin until this name is given up; whether the reason is new."""

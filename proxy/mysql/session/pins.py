@@ -2,7 +2,7 @@
 
 import enum
 
-__all__ = ["PinReason"]
+__all__ = ["PinReason", "RdsReason", "Reason"]
 
 
 class PinReason(enum.Enum):
@@ -27,3 +27,21 @@ class PinReason(enum.Enum):
     PROFILING = "profiling"
     UNTRACKED_STATE = "untracked_state"
     UNREADABLE = "unreadable"
+
+
+class RdsReason(enum.Enum):
+    """RDS Proxy's conditions, with `pinning = "rds"`; the value is the word in metrics and reports."""
+
+    STATEMENT_SIZE = "statement_size"
+    EXECUTABLE_COMMENT = "executable_comment"
+    PREPARED_STATEMENT = "prepared_statement"
+    SESSION_SETTINGS = "session_settings"
+    NEXT_TRANSACTION = "next_transaction"
+    USER_VARIABLE = "user_variable"
+    TEMPORARY_TABLE = "temporary_table"
+    TABLE_LOCK = "table_lock"
+    NAMED_LOCK = "named_lock"
+    DIAGNOSTICS = "diagnostics"
+
+
+Reason = PinReason | RdsReason

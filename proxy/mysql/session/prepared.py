@@ -5,14 +5,20 @@ text under the same conditions is one ``PreparedText``; connections keep server 
 "COM_STMT_PREPARE", "Caching of Prepared Statements".
 
 A server derives things from the conditions at the time of preparing: the schema, the SQL mode, the collation.
-``Settings.meaning`` holds those. MySQL 8.0.22 and later also keep the types of the parameters of the first
-execution: after ``SELECT ?`` was executed with 1, 'ab' comes out as 0 there. So executions that may leave
-different types must not share a server's statement: ``History`` tells them apart.
+``Settings.meaning`` holds those. MySQL 8.0.22 and later keep more, so that executions that leave different
+things must not share a server's statement; ``ServerState`` tells them apart:
+
+- The types of the parameters: after ``SELECT ?`` was executed with 1, 'ab' comes out as 0 there. Integers of
+  all sizes are one type, and strings and NULL leave everything as it was.
+- When a table has changed it prepares anew, under the SQL mode of the session that executes just then.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+import struct
+from collections.abc import Hashable, Mapping
+from typing import Final
 from weakref import WeakValueDictionary
 
+from ..wire.binary_values import STRING_KINDS, UNSIGNED
 from ..wire.execute_packets import ParameterTypes
 from ..wire.prepare_response import PrepareResponse
 from .settings import Settings
@@ -23,11 +29,14 @@ __all__ = [
     "LONGEST_HISTORY",
     "MAX_TEXTS_SIZE",
     "METADATA_LIFETIME",
+    "NEW",
     "NOT_EXECUTED",
     "History",
     "OpenStatement",
     "PreparedText",
     "PreparedTexts",
+    "ServerState",
+    "classes_of",
     "history_after",
 ]
 
@@ -40,60 +49,90 @@ METADATA_LIFETIME = 60.0
 #: Changes of a statement's parameter types that are told apart; beyond, nobody else uses the server's.
 LONGEST_HISTORY = 4
 
-#: MYSQL_TYPE_NULL: leaves the type of a parameter as it was.
-_NULL = 6
+_NULL: Final = 6
+#: TINY, SHORT, LONG, LONGLONG, INT24.
+_INTEGERS: Final = frozenset({1, 2, 3, 8, 9})
+_INTEGER: Final = 8
 
-#: What has been executed of a server's statement, as far as it matters: types by parameter, latest last.
+#: Types of the parameters, by class; None for what leaves a parameter's type as it was.
+Classes = tuple[int | None, ...]
+
+#: What has been executed of a server's statement, as far as it matters: classes by parameter, latest last.
 History = tuple[Hashable, ...]
 
+#: A server's statement: the meaning it was executed under if that was another one, and its history.
+ServerState = tuple[Settings | None, History]
+
 NOT_EXECUTED: History = ()
+NEW: ServerState = (None, NOT_EXECUTED)
 
 
-def history_after(history: History, kinds: Sequence[int]) -> History:
-    """The history of a statement after an execution with parameters of these types."""
-    if not kinds:
+def classes_of(types: ParameterTypes) -> Classes:
+    """The types of an execution as far as a server's statement remembers them."""
+    return tuple(_class(kind) for kind in struct.unpack(f"<{types.parameters}H", types.block))
+
+
+def _class(kind: int) -> int | None:
+    plain = kind & ~UNSIGNED
+    if plain in STRING_KINDS or plain == _NULL:
+        return None
+    return _INTEGER | kind & UNSIGNED if plain in _INTEGERS else plain
+
+
+def history_after(history: History, classes: Classes) -> History:
+    """The history of a statement after an execution with parameters of these classes."""
+    last = history[-1] if history else (None,) * len(classes)
+    if not isinstance(last, tuple) or len(last) != len(classes):
+        # Beyond the longest one already.
         return history
-    if not history:
-        return (tuple(None if kind == _NULL else kind for kind in kinds),)
-    last = history[-1]
-    if not isinstance(last, tuple) or len(last) != len(kinds):
+    pairs = tuple(zip(last, classes, strict=True))
+    if all(new in (None, before) for before, new in pairs):
         return history
-    merged = tuple(
-        before if kind in (_NULL, before) else kind if before is None else _CHANGED
-        for before, kind in zip(last, kinds, strict=True)
-    )
-    if merged == last:
-        return history
-    if _CHANGED not in merged:
-        return (*history[:-1], merged)
+    if all(before in (None, new) or new is None for before, new in pairs):
+        return (*history[:-1], tuple(before if new is None else new for before, new in pairs))
     if len(history) >= LONGEST_HISTORY:
         return (*history[:-1], object())
-    replaced = tuple(before if kind == _NULL else kind for before, kind in zip(last, kinds, strict=True))
-    return (*history, replaced)
-
-
-_CHANGED = object()
+    return (*history, classes)
 
 
 class PreparedText:
     """One text under the conditions that give it its meaning; compared by identity."""
 
-    __slots__ = ("__weakref__", "_valid_until", "columns", "meaning", "parameters", "response", "text")
+    __slots__ = (
+        "__weakref__",
+        "_texts",
+        "_valid_until",
+        "_version",
+        "columns",
+        "meaning",
+        "parameters",
+        "response",
+        "text",
+    )
 
-    def __init__(self, meaning: Settings, text: bytes) -> None:
+    def __init__(self, meaning: Settings, text: bytes, texts: "PreparedTexts") -> None:
         self.meaning = meaning
         self.text = text
         #: As a server said last.
         self.parameters = self.columns = 0
-        #: A server's answer to COM_STMT_PREPARE, or None where that was too long to keep.
+        #: A server's answer to COM_STMT_PREPARE, or None where that cannot be given to others.
         self.response: PrepareResponse | None = None
+        self._texts = texts
         self._valid_until = 0.0
+        self._version = 0
 
-    def prepared(self, response: PrepareResponse | None, parameters: int, columns: int, now: float) -> None:
-        """A server has prepared it."""
-        self.parameters = parameters
-        self.columns = columns
-        self.response = response
+    @property
+    def version(self) -> int:
+        """To be read before a server is asked: of all tables, as far as the proxy sees them change."""
+        return self._texts.version
+
+    def prepared(self, response: PrepareResponse | None, version: int, now: float) -> None:
+        """A server has prepared it; the answer is None where it is too long to be kept."""
+        self.response = None
+        if response is not None and not response.warnings:
+            self.parameters, self.columns = response.parameters, response.columns
+            self.response = response
+        self._version = version
         self._valid_until = now + METADATA_LIFETIME
 
     def executed(self, now: float) -> None:
@@ -102,12 +141,12 @@ class PreparedText:
             self._valid_until = now + METADATA_LIFETIME
 
     def doubt(self) -> None:
-        """An execution has failed, or tables may have changed: who prepares it next must ask a server."""
+        """An execution has failed, or a table has changed: who prepares it next must ask a server."""
         self._valid_until = 0.0
 
     def is_known(self, now: float) -> bool:
         """Whether a client may be told the answer of another one's prepare."""
-        return self.response is not None and now < self._valid_until
+        return self.response is not None and now < self._valid_until and self._version == self._texts.version
 
 
 class PreparedTexts:
@@ -115,6 +154,8 @@ class PreparedTexts:
 
     def __init__(self) -> None:
         self._texts: WeakValueDictionary[tuple[Hashable, ...], PreparedText] = WeakValueDictionary()
+        #: How often a table may have changed.
+        self.version = 0
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -124,13 +165,12 @@ class PreparedTexts:
         full = (key, meaning, text, extra)
         found = self._texts.get(full)
         if found is None:
-            found = self._texts[full] = PreparedText(meaning, text)
+            found = self._texts[full] = PreparedText(meaning, text, self)
         return found
 
     def doubt_all(self) -> None:
-        """A table may have changed."""
-        for text in list(self._texts.values()):
-            text.doubt()
+        """A table may have changed: what servers have said of columns is not passed on any more."""
+        self.version += 1
 
 
 class OpenStatement:
@@ -140,12 +180,15 @@ class OpenStatement:
         "bound",
         "columns",
         "history",
+        "lost_data",
         "number",
         "parameters",
         "prepared",
         "refusal",
         "server_id",
+        "server_state",
         "types",
+        "unset",
         "variables",
         "verdict",
     )
@@ -156,18 +199,32 @@ class OpenStatement:
         #: None for one that only its connection has, since its text was too long to be held.
         self.prepared = prepared
         self.verdict = verdict
-        #: User variables it mentions, as they were then: MySQL fixes their types when it prepares.
+        #: User variables it mentions, as they were then, and those that were not set: MySQL fixes their types
+        #: when it prepares.
         self.variables: Mapping[str, Variable] = {}
+        self.unset: frozenset[str] = frozenset()
         #: What the client was told.
         self.parameters = self.columns = 0
         #: The types it has sent last.
         self.types: ParameterTypes | None = None
+        #: What a server would have of its executions, had the session always had the same connection.
         self.history = NOT_EXECUTED
         #: The server's id while that has a cursor open, holds long data, or is bound; else None.
         self.server_id: int | None = None
+        #: What that server's statement has of its executions, by whomever.
+        self.server_state = NEW
         self.bound = prepared is None
         #: Long data that could not be sent; whoever executes the statement is told.
         self.refusal: Exception | None = None
+        #: So is that long data was lost with its connection.
+        self.lost_data = False
+
+    def variables_to_prepare(self, now: Mapping[str, Variable]) -> Mapping[str, Variable]:
+        """The session's user variables, of which it has these ``now``, to prepare the statement again."""
+        if not self.variables and self.unset.isdisjoint(now):
+            return now
+        others = {name: variable for name, variable in now.items() if name not in self.unset}
+        return {**others, **self.variables}
 
     @property
     def size(self) -> int:

@@ -1,13 +1,12 @@
-"""What AWS RDS Proxy says of a pin in its log, and what avoids it; its conditions are in the module rds_rules.
+"""What AWS RDS Proxy says of a pin in its log, and what avoids it; module rds_rules has its conditions.
 
 AWS publishes no list. The words are those that users of RDS Proxy have published, where there are any.
 """
 
-import enum
-
 import attrs
 
 from .digest import digest
+from .pins import RdsReason
 
 __all__ = ["PIN_MESSAGE", "RDS_PREPARED", "RDS_TOO_LONG", "RdsPin", "RdsReason", "pin_message", "rds_remedy"]
 
@@ -17,21 +16,6 @@ PIN_MESSAGE = (
     " [dbConnection={number}] for the remainder of the session. The proxy can't reuse this connection"
     " until the session ends. Reason: {reason}"
 )
-
-
-class RdsReason(enum.Enum):
-    """RDS Proxy's conditions; the value is the word in metrics and reports."""
-
-    STATEMENT_SIZE = "statement_size"
-    EXECUTABLE_COMMENT = "executable_comment"
-    PREPARED_STATEMENT = "prepared_statement"
-    SESSION_SETTINGS = "session_settings"
-    NEXT_TRANSACTION = "next_transaction"
-    USER_VARIABLE = "user_variable"
-    TEMPORARY_TABLE = "temporary_table"
-    TABLE_LOCK = "table_lock"
-    NAMED_LOCK = "named_lock"
-    DIAGNOSTICS = "diagnostics"
 
 
 # The first and the beginning of the third are RDS Proxy's own words as its users have published them, and so

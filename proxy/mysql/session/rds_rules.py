@@ -100,7 +100,11 @@ _remembered = lru_cache(_REMEMBERED_TEXTS)(_look)
 # A statement's items: words in capitals, names without their quotes, marks; a string is one quote.
 _OPENER = b"/*!"
 _STRING = b"'"
-_RUN_MARKS = re.compile(rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'|[(),]|[^'(),\s]++", re.DOTALL)
+# By whether a backslash escapes, as the lexer has read the run.
+_RUN_MARKS = {
+    True: re.compile(rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'|[(),]|[^'(),\s]++", re.DOTALL),
+    False: re.compile(rb"'[^']*+(?:''[^']*+)*+'|[(),]|[^'(),\s]++"),
+}
 _LONGEST_HEAD = 24
 _DEFINITION = re.compile(
     rb"(?:CREATE|ALTER)(?: OR REPLACE)?(?: DEFINER = \S+(?: @ \S+)?(?: \( \))?)?(?: SQL SECURITY \w+)?"
@@ -111,6 +115,7 @@ _DEFINITION = re.compile(
 def _statements(text: bytes, backslash_escapes: bool) -> Iterator[list[bytes]]:
     """The statements of a text as items, without empty ones; with an executable comment, that mark alone."""
     found: list[list[bytes]] = [[]]
+    marks = _RUN_MARKS[backslash_escapes]
     for kind, _, _, piece in pieces(text, backslash_escapes):
         if kind is Kind.OPENER:
             yield [_OPENER]
@@ -118,7 +123,7 @@ def _statements(text: bytes, backslash_escapes: bool) -> Iterator[list[bytes]]:
         if kind is Kind.MARK and piece == b";":
             found.append([])
         elif kind is Kind.RUN:
-            found[-1].extend(mark if mark in b"(,)" else _STRING for mark in _RUN_MARKS.findall(piece))
+            found[-1].extend(mark if mark in b"(,)" else _STRING for mark in marks.findall(piece))
         elif kind in (Kind.STRING, Kind.DOUBLE_QUOTED):
             found[-1].append(_STRING)
         elif kind is Kind.BACKQUOTED:

@@ -31,6 +31,8 @@ _MINUS_ONE = frozenset(
 #: Errors from before a statement runs: ER_PARSE_ERROR, ER_EMPTY_QUERY.
 _NOT_RUN = frozenset((1064, 1065))
 _SELECT = (b"SELECT", b"select")
+#: The most frequent ones that leave FOUND_ROWS() alone.
+_LEAVE_FOUND_ROWS = frozenset((b"COMMIT", b"commit", b"BEGIN", b"begin", b"ROLLBACK", b"rollback"))
 
 
 @attrs.define
@@ -82,7 +84,7 @@ class RowCounts:
             if is_cursor or command == Command.STMT_FETCH:
                 self._pending.clear()
                 self._found_rows = None
-        elif errno not in _NOT_RUN or b";" in text:
+        elif text not in _LEAVE_FOUND_ROWS and (errno not in _NOT_RUN or b";" in text):
             self._put_off(text, errno, in_rows, rows)
 
     def _take_no_rows(self, command: int, text: bytes, warnings: int) -> None:

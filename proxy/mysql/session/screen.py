@@ -29,7 +29,7 @@ from .effects import (
 from .kill import kill_in
 from .lexer import Lexed, lex
 from .pins import PinReason
-from .verdict import PLAIN, Verdict
+from .verdict import PLAIN, Diagnostics, Verdict
 
 __all__ = [
     "DEFAULT_CACHED_LENGTH",
@@ -76,7 +76,7 @@ _TRIGGERS = frozenset(
     b"get_lock handler kill last_insert_id lastval lock next nextval optimizer_trace prepare previous "
     b"profile profiles profiling "
     b"returning analyze setval role row_count rowcount "
-    b"service_get_read_locks service_get_write_locks sql_calc_found_rows temporary "
+    b"service_get_read_locks service_get_write_locks temporary "
     b"version_tokens_lock_exclusive "
     b"version_tokens_lock_shared warnings xa".split()
 )
@@ -189,6 +189,9 @@ _SHOW_PROXY = [b"SHOW", b"PROXY"]
 
 def _examine(text: bytes, dialect: Dialect) -> Verdict:
     verdict = _examined(text, dialect)
+    if (verdict.pins or verdict.reads) and dialect is not _OPAQUE and not may_leave_state(text):
+        # Not readable, but no reading could find anything in it.
+        verdict = attrs.evolve(verdict, pins=frozenset(), reads=Diagnostics.NONE)
     return PLAIN if _is_quiet(verdict) else verdict
 
 

@@ -28,6 +28,13 @@ _VARIABLES = {b"WARNING_COUNT": Ask.WARNING_COUNT, b"ERROR_COUNT": Ask.ERROR_COU
 #: Without one of these words a text asks for nothing.
 ASKED = frozenset((*_FUNCTIONS, *_VARIABLES))
 _SCOPES = (b"SESSION", b"LOCAL")
+_CONSTANTS = {
+    Ask.CONNECTION_ID: b"CAST(%d AS UNSIGNED)",
+    Ask.ROW_COUNT: b"IF(1,%d,ROW_COUNT())",
+    Ask.FOUND_ROWS: b"IF(1,%d,FOUND_ROWS())",
+    Ask.WARNING_COUNT: b"IF(1,CAST(%d AS UNSIGNED),@@warning_count)",
+    Ask.ERROR_COUNT: b"IF(1,CAST(%d AS UNSIGNED),@@error_count)",
+}
 _COUNTS = Ask.WARNING_COUNT | Ask.ERROR_COUNT
 #: Statements in which an expression stands wherever one of these may stand.
 _EXPRESSIONS = frozenset(b"SELECT WITH INSERT REPLACE UPDATE DELETE DO SET CALL VALUES".split())
@@ -48,10 +55,11 @@ _Place = tuple[int, int, Ask]
 
 
 def constant(ask: Ask, number: int) -> bytes:
-    """An expression of the type that the function or variable has. Counts of conditions are unsigned."""
-    if ask in (Ask.ROW_COUNT, Ask.FOUND_ROWS):
-        return b"CAST(%d AS SIGNED)" % number
-    return b"CAST(%d AS UNSIGNED)" % number
+    """An expression with this value.
+
+    All else is as with the function or variable: type, warnings, and whether it may be prepared.
+    """
+    return _CONSTANTS[ask] % number
 
 
 def substituted(text: bytes, constants: Mapping[Ask, bytes], *, backslash_escapes: bool) -> bytes:
@@ -221,6 +229,8 @@ def _call(statement: Sequence[Piece], at: int) -> _Place | None:
 
 def _variable(statement: Sequence[Piece], at: int) -> _Place | None:
     start, at = at, at + 1
+    if statement[at : at + 1] and statement[at].start != statement[start].end:
+        return None
     if [piece.word for piece in statement[at : at + 2]] in ([scope, b"."] for scope in _SCOPES):
         at += 2
     if at >= len(statement) or statement[at].kind not in (Kind.WORD, Kind.BACKQUOTED):

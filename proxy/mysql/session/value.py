@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ..wire.results import SessionChanges
+from ..wire.shown_changes import SHOWN_BY_DEFAULT
 from ..wire.status import LASTING, Status
+from .held_diagnostics import HeldDiagnostics
 from .held_variables import HeldVariables
 from .pin_ends import ENDING, UNNAMED, apply
-from .pins import PinReason
+from .pins import PinReason, Reason
 from .prepared import MAX_TEXTS_SIZE, OpenStatement
 from .settings import Settings
 from .verdict import Diagnostics, Verdict
@@ -47,7 +49,7 @@ class SessionValue:
         "after_reset",
         "characteristics",
         "clean_here",
-        "conditions_seen",
+        "diagnostics",
         "doubtful_locks",
         "ever_own",
         "gtid_at",
@@ -62,8 +64,12 @@ class SessionValue:
         "resets",
         "savepoint",
         "settings",
+        "shown",
         "statements",
         "status",
+        "unexplained",
+        "unreported",
+        "trackers_set",
         "unsettled",
         "variables",
         "wants_diagnostics",
@@ -80,7 +86,7 @@ class SessionValue:
         self.after_reset = initial if after_reset is None else after_reset
         self.settings = initial
         self.status = self._initial_status = status
-        self.pins: dict[PinReason, float] = {}
+        self.pins: dict[Reason, float] = {}
         #: What a one-shot SET TRANSACTION or an open transaction's start said; empty when there is none.
         self.characteristics = ""
         #: What a pin's end waits for, where that is known: names of tables, ids of statements.
@@ -90,10 +96,18 @@ class SessionValue:
         #: The id of the one prepared last.
         self.last_statement = 0
         self._statements_size = 0
-        #: A statement has ended with warnings or an error: SHOW WARNINGS may have something to show.
-        self.conditions_seen = False
+        #: Row counts, warnings and errors.
+        self.diagnostics = HeldDiagnostics()
         self.last_insert_id = 0
         self.variables = HeldVariables()
+        #: System variables of which the client wants to hear, and whether of the schema.
+        self.shown = SHOWN_BY_DEFAULT
+        #: Stored code has changed something, and the connection is to be asked what it was.
+        self.unexplained = False
+        #: Variables that were set without a report of their values.
+        self.unreported: frozenset[str] = frozenset()
+        #: The connection's trackers were set by the client, and are to be restored.
+        self.trackers_set = False
         #: A savepoint was set before the transaction has begun, which no status flag tells.
         self.savepoint = False
         #: Names of locks that may have been released, which the connection is to be asked for.
@@ -127,7 +141,13 @@ class SessionValue:
     @property
     def must_ask(self) -> bool:
         """Whether the connection has to be asked before it may be returned."""
-        return self.unsettled or bool(self.variables.asked) or self.doubtful_locks
+        return self.is_doubtful or self.diagnostics.must_ask
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether only the connection knows what the next statement depends on."""
+        asks = self.unsettled or self.doubtful_locks or self.unexplained or self.trackers_set
+        return asks or bool(self.variables.asked or self.unreported)
 
     @property
     def may_unpin(self) -> bool:
@@ -147,7 +167,7 @@ class SessionValue:
             return Tie.TRANSACTION
         return Tie.NONE
 
-    def pin(self, reason: PinReason, now: float) -> bool:
+    def pin(self, reason: Reason, now: float) -> bool:
         """Pin; returns whether the reason is new."""
         if reason in self.pins:
             return False
@@ -201,16 +221,19 @@ class SessionValue:
     ) -> list[PinReason]:
         """Take in a response's flags and session changes; returns the pins that are new."""
         self.status = status & LASTING
-        new = apply(self, verdict, verdict.pins, self.settings.schema, failed=failed, now=now)
+        pins = verdict.pins
+        if verdict.tracks and self._takes_trackers(verdict, failed=failed):
+            pins -= {PinReason.SESSION_TRACKING}
+        new = apply(self, verdict, pins, self.settings.schema, failed=failed, now=now)
         if verdict.releases_lock or PinReason.NAMED_LOCK in verdict.pins:
             self.doubtful_locks = PinReason.NAMED_LOCK in self.pins
         for change in changes:
             self._take_change(change, verdict)
             explained = verdict.names_only_variables and (change.variables or change.schema is not None)
             explained = explained or verdict.explains_visible_change
-            if change.state_changed and not explained and ENDING.issuperset(self.pins):
-                self.pin(PinReason.UNTRACKED_STATE, now)
-                new.append(PinReason.UNTRACKED_STATE)
+            if not change.state_changed or explained or not ENDING.issuperset(self.pins):
+                continue
+            self.unexplained = True
         if (
             not tracked
             and (verdict.names_only_variables or verdict.calls)
@@ -218,6 +241,21 @@ class SessionValue:
         ):
             new.append(PinReason.SESSION_TRACKING)
         return new
+
+    def _takes_trackers(self, verdict: Verdict, *, failed: bool) -> bool:
+        """Hold what the client wants to be told of, which the connection need not know."""
+        shown = self.shown.after(verdict.tracks)
+        if shown is None or self.tie() is not Tie.NONE:
+            return False
+        self.shown = self.shown if failed else shown
+        self.unreported |= verdict.assigned_variables.difference(verdict.tracks)
+        self.trackers_set = True
+        return True
+
+    def note_reports(self, verdict: Verdict, changes: Iterable[SessionChanges], *, failed: bool) -> None:
+        """MariaDB says nothing of `SET @@name = value`; a statement that fails may have set some."""
+        reported = set() if failed else {name for change in changes for name, _ in change.variables}
+        self.unreported |= verdict.assigned_variables - reported
 
     def note_savepoint(self, text: bytes, verdict: Verdict, *, failed: bool) -> None:
         """Without autocommit a savepoint may come first; it lives until the transaction ends."""
@@ -279,10 +317,12 @@ class SessionValue:
         self.forget_connection()
         self.status = self._initial_status
         self.resets += 1
-        self.conditions_seen = self.wants_diagnostics = False
+        self.diagnostics.reset()
+        self.wants_diagnostics = False
         self.own_here = self.clean_here = self.ever_own = Diagnostics.NONE
         self.last_insert_id = self.reported_insert_id = 0
         self.variables.clear()
+        self.shown = SHOWN_BY_DEFAULT
 
     def _unbind_statements(self) -> None:
         """What cursors and long data they had is gone, and those that only a connection had are closed."""
@@ -304,16 +344,22 @@ class SessionValue:
 
     def forget_connection(self) -> None:
         """The connection is gone, and with it what could not be held."""
+        for number in self.names.get(PinReason.LONG_DATA, ()):
+            if isinstance(number, int) and number in self.statements:
+                self.statements[number].lost_data = True
         self.pins.clear()
         self.names.clear()
         self._unbind_statements()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
+        self.unreported = frozenset()
+        self.trackers_set = False
         self.savepoint = False
         # What the OK packet said is the best there is now.
         self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
         self.gtid_at = None
-        self.unsettled = self.doubtful_locks = False
+        self.unsettled = self.doubtful_locks = self.unexplained = False
         self.variables.forget_asked()
+        self.diagnostics.forget_connection()

@@ -93,7 +93,8 @@ class Verdict:
     lock_parameters: parameters of a prepared text that are names for GET_LOCK(), counted from 0.
     releases_lock: calls RELEASE_LOCK(), which may have released some.
     renames_tables: may give a table another name.
-    variables: its user variables; None where they are not known.
+    variables: its user variables; None where it has none, or they are not known and USER_VARIABLE is in
+        ``pins``.
     asks: what a constant may stand for, by ``substituted``; what ``reads`` has besides cannot be had so.
     names_tables: may read or write tables or views, which may run triggers and functions.
     prepared: what the text does with prepared statements of the text protocol.
@@ -104,8 +105,8 @@ class Verdict:
     is_ddl: may change a table, view or routine; of a long text not known.
     explains_change: what the verdict tells is all that can have made the tracker signal a changed state.
     explains_visible_change: so it is, but for code behind the tables and views that the text names.
-    runs_code: CALL, EXECUTE of a text that is not known, or a function that is not built in. False of a text
-        that is PLAIN says nothing.
+    runs_code: may run CALL, EXECUTE of a text that is not known, or a function that is not built in. False of
+        a text that is PLAIN says nothing.
     tracks: the values a SET gives to variables of the session tracker, as far as they are literals.
     assigned_variables: all the system variables that SET statements assign for the session, in lower case.
     """

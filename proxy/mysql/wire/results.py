@@ -25,7 +25,6 @@ __all__ = [
     "definitions_after",
     "farewell_text",
     "is_progress",
-    "select_session_changes",
 ]
 
 #: First bytes of generic responses.
@@ -197,36 +196,6 @@ def decode_session_changes(block: bytes) -> SessionChanges:
         elif kind == StateType.TRANSACTION_CHARACTERISTICS:
             characteristics = _text(entry.lenenc_bytes())
     return SessionChanges(tuple(variables), schema, state_changed, characteristics)
-
-
-def select_session_changes(block: bytes, shown_variables: frozenset[str]) -> bytes:
-    """The part of a tracker block that a server with default trackers would have sent.
-
-    The proxy asks the target for more than a client does; the client gets the schema and the variables in
-    ``shown_variables``, as in a direct connection.
-    """
-    kept = b""
-    reader = Reader(block)
-    while reader.remaining:
-        kind = reader.integer(1)
-        body = reader.lenenc_bytes()
-        if kind == StateType.SYSTEM_VARIABLES:
-            body = _shown_variables(body, shown_variables)
-        elif kind != StateType.SCHEMA:
-            continue
-        if body:
-            kept += bytes((kind,)) + lenenc_bytes(body)
-    return kept
-
-
-def _shown_variables(body: bytes, shown: frozenset[str]) -> bytes:
-    entry = Reader(body)
-    kept = b""
-    while entry.remaining:
-        name, value = entry.lenenc_bytes(), entry.lenenc_bytes()
-        if _text(name).lower() in shown:
-            kept += lenenc_bytes(name) + lenenc_bytes(value)
-    return kept
 
 
 def _text(value: bytes) -> str:

@@ -33,35 +33,26 @@ from .results import (
     farewell_text,
     is_progress,
 )
-from .results import select_session_changes as select_changes
 from .scanner_states import FIRST_STATE, Farewell, State, closes, header_at
+from .shown_changes import SHOWN_BY_DEFAULT
 from .status import Status
 
 __all__ = [
-    "DEFAULT_SHOWN_VARIABLES",
     "LOST_STATEMENT",
     "MAX_CLOSING_PACKET",
     "MORE_RESULTS",
     "TOO_MANY_STATEMENTS",
+    "UNKNOWN_STATEMENT",
     "ResponseScanner",
 ]
 
 #: The longest packet that is held to be parsed whole (OK, ERR, EOF, prepare response), in bytes.
 MAX_CLOSING_PACKET = 256 * 1024
 
-#: What session_track_system_variables holds by default on MySQL and MariaDB.
-DEFAULT_SHOWN_VARIABLES = frozenset(
-    {
-        "autocommit",
-        "character_set_client",
-        "character_set_connection",
-        "character_set_results",
-        "time_zone",
-    }
-)
-
-#: ER_UNKNOWN_STMT_HANDLER, ER_NEED_REPREPARE: nothing was executed.
-LOST_STATEMENT = frozenset({1243, 1615})
+#: ER_UNKNOWN_STMT_HANDLER.
+UNKNOWN_STATEMENT = 1243
+#: With it ER_NEED_REPREPARE: nothing was executed.
+LOST_STATEMENT = frozenset({UNKNOWN_STATEMENT, 1615})
 #: ER_MAX_PREPARED_STMT_COUNT_REACHED.
 TOO_MANY_STATEMENTS = frozenset({1461})
 _NO_ERRORS: frozenset[int] = frozenset()
@@ -110,11 +101,14 @@ class ResponseScanner:
         "result_set",
         "rows",
         "rows_last",
+        "shown",
         "shows_all",
+        "sqlstate",
         "started",
         "statement_id",
         "statements",
         "status",
+        "warned",
         "warnings",
     )
 
@@ -127,6 +121,8 @@ class ResponseScanner:
         self._session_track = session_track
         #: The client has set session trackers by itself, on a connection it keeps: it sees what they report.
         self.shows_all = False
+        #: What the client has asked to be told of.
+        self.shown = SHOWN_BY_DEFAULT
         self.status = 0
         self.begin(ResponseKind.NONE)
 
@@ -157,6 +153,9 @@ class ResponseScanner:
         self.started = False
         self.changes: list[SessionChanges] = []
         self.errno = 0
+        self.sqlstate = b""
+        #: Whether a result before the last one had warnings.
+        self.warned = False
         self.affected_rows = 0
         self.last_insert_id = 0
         self.warnings = 0
@@ -367,6 +366,7 @@ class ResponseScanner:
             if len(payload) < 3:
                 raise MalformedPacket("ERR packet is too short")
             self.errno = payload[1] | payload[2] << 8
+            self.sqlstate = payload[4:9] if payload[3:4] == b"#" else b""
             self.status &= ~MORE_RESULTS
             self._finish()
             return None
@@ -375,6 +375,7 @@ class ResponseScanner:
         replacement = self._close_ok(payload, first)
         if self.status & MORE_RESULTS:
             self._state = State.HEAD
+            self.warned = self.warned or self.warnings > 0
         else:
             self._finish()
         return None if replacement is None else frame(replacement, sequence)
@@ -407,7 +408,7 @@ class ResponseScanner:
             return None
         if self._session_track and self.shows_all:
             return None
-        shown = select_changes(packet.session, DEFAULT_SHOWN_VARIABLES) if self._session_track else b""
+        shown = self.shown.select(packet.session) if self._session_track else b""
         return OkPacket(
             packet.affected_rows,
             packet.last_insert_id,

@@ -19,7 +19,7 @@ sys.path.insert(0, str(REPOSITORY))
 from tests.drivers.python.crowd import meet, refused_duplicate, task_given  # noqa: E402
 
 TURNS = 2
-LINES = 8
+LINES = 4
 PER_POOL = 25
 """The driver allows 32 at the most."""
 WAIT_LIMIT = 30.0

@@ -17,6 +17,7 @@ __all__ = ["meet", "refused_duplicate", "task_given"]
 
 JOIN_LIMIT = 20.0
 DUPLICATE = 1062
+FRAMES_SHOWN = -3
 
 
 def task_given() -> Any:
@@ -51,7 +52,7 @@ def meet(clients: int, visit: Callable[[int], AbstractContextManager[None]]) -> 
                 done.release()
                 leave.wait()
         except Exception:
-            failures.append(f"client {number}: {traceback.format_exc()}")
+            failures.append(f"client {number}: {traceback.format_exc(FRAMES_SHOWN, chain=False)}")
             done.release()
 
     threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]

@@ -24,7 +24,6 @@ sys.path.insert(0, str(REPOSITORY))
 
 from tests.drivers.python.crowd import meet, refused_duplicate, task_given  # noqa: E402
 
-TURNS = 2
 LINES = 12
 WAIT_LIMIT = 30.0
 
@@ -34,7 +33,7 @@ class Base(orm.DeclarativeBase):
 
 
 class Customer(Base):
-    """One for each client and turn."""
+    """One for each client."""
 
     __tablename__ = "ss_customer"
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
@@ -122,12 +121,11 @@ def main() -> int:
             connection.rollback()
             # So that the pool has a connection for each.
             everyone.wait(WAIT_LIMIT)
-        for turn in range(TURNS):
-            name = f"client {number}, {turn}"
-            key = write(engine, name)
-            read(engine, name, key)
-            fail(engine, name, key)
-            set_levels(engine, key)
+        name = f"client {number}"
+        key = write(engine, name)
+        read(engine, name, key)
+        fail(engine, name, key)
+        set_levels(engine, key)
         yield
 
     status = meet(task["clients"], visit)

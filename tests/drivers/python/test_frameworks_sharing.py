@@ -22,9 +22,7 @@ def run(crossing: Crossing, program: str, needs: tuple[str, ...], **task: object
 
 
 @pytest.mark.parametrize(
-    ("driver", "keep"),
-    [("mysqlclient", False), ("mysqlclient", True), ("pymysql", True)],
-    ids=["mysqlclient-new", "mysqlclient-kept", "pymysql-kept"],
+    ("driver", "keep"), [("mysqlclient", False), ("mysqlclient", True)], ids=["anew", "kept"]
 )
 def test_django(crossing: Crossing, driver: str, keep: bool) -> None:
     run(crossing, "django_sharing.py", ("django", driver), driver=driver, keep=keep)

@@ -22,8 +22,14 @@ def ends(reason: PinReason, *names: str) -> Verdict:
 def test_what_is_held_as_a_value_pins_nothing() -> None:
     pins = frozenset(PinReason)
     assert {TABLE, LOCK, PinReason.LOCK_TABLES, PinReason.HANDLER, PinReason.ROLE} <= pins_here(Verdict(pins))
-    words = {reason.value for reason in pins_here(Verdict(pins))}
-    assert words.isdisjoint({"user_variable", "prepared_statement", "text_prepared_statement", "diagnostics"})
+    assert "text_prepared_statement" not in {reason.value for reason in pins_here(Verdict(pins))}
+
+
+def test_trackers_that_the_proxy_can_stand_in_for_pin_nothing() -> None:
+    pins = frozenset((PinReason.SESSION_TRACKING,))
+    held = Verdict(pins, tracks={"session_track_system_variables": "autocommit"})
+    assert pins_here(held) == frozenset()
+    assert pins_here(Verdict(pins, tracks={"session_track_gtids": "own_gtid"})) == pins
 
 
 def test_a_pin_ends_with_the_last_of_its_causes() -> None:
@@ -91,7 +97,7 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("held", "text", "is_open"),
     [
-        (("a",), b"SELECT RELEASE_LOCK('a')", False),
+        (("a",), b"SELECT RELEASE_LOCK('A')", False),
         (("a",), b"do release_lock ( 'b' )", True),
         (("a", "b"), b"SELECT RELEASE_LOCK('a'), RELEASE_LOCK('b')", False),
         (("a",), b"SELECT RELEASE_LOCK(@name)", False),

@@ -19,6 +19,7 @@ PINS, CLIENTS, POOL, TOTALS = (
 )
 DENIED, SYNTAX, UNSUPPORTED, UNPREPARABLE = 1227, 1064, 1235, 1295
 PREPARE = b"\x16"
+PIN = "FLUSH TABLES WITH READ LOCK"
 
 Row = dict[str, str | None]
 
@@ -84,14 +85,18 @@ def number(client: ClientPeer) -> str:
 class TestPins:
     def test_a_pinned_session(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         world.advance(5)
         [row] = show(world, admin, PINS)
         assert row["client"] == number(client)
-        assert (row["user"], row["reason"], row["host"]) == ("app", "named_lock", "127.0.0.1:50000")
+        assert (row["user"], row["reason"], row["host"]) == (
+            "app",
+            "flush_tables_with_read_lock",
+            "127.0.0.1:50000",
+        )
         assert (row["seconds"], row["lost_connection_seconds"]) == ("5.000", "5.000")
-        assert row["digest"] == "DO GET_LOCK(...)"
-        assert row["advice"] == advice("named_lock")
+        assert row["digest"] == PIN
+        assert row["advice"] == advice("flush_tables_with_read_lock")
         thread = client.line.protocol.commands.tenancy.connection.thread_id
         assert row["database_connection"] == str(thread)
 
@@ -100,16 +105,16 @@ class TestPins:
 
     def test_a_reset_ends_it(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         client.send(p.packet(b"\x1f"))
         world.advance(3)
         assert show(world, admin, PINS) == []
         [row] = show(world, admin, TOTALS)
-        assert (row["reason"], row["pinned_now"], row["pins"]) == ("named_lock", "0", "1")
+        assert (row["reason"], row["pinned_now"], row["pins"]) == ("flush_tables_with_read_lock", "0", "1")
 
     def test_the_end_of_the_client_ends_it(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         world.advance(4)
         client.line.hang_up()
         world.settle()
@@ -119,14 +124,14 @@ class TestPins:
 
     def test_the_end_of_the_connection_ends_it(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         world.servers[-1].line.hang_up()
         world.settle()
         assert show(world, admin, PINS) == []
 
     def test_time_in_a_transaction_is_not_lost(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         world.advance(1)
         world.ask(client, "BEGIN")
         world.advance(10)
@@ -138,7 +143,7 @@ class TestPins:
     def test_where_pins_never_end_the_advice_does_not_say_so(self) -> None:
         with proxied(pinning="rds", admin_users=("app",)) as world:
             client = world.client()
-            world.ask(client, "DO GET_LOCK('secret', 7)")
+            world.ask(client, PIN)
             rows = show(world, client, PINS)
             assert rows
             assert not [row for row in rows if "ends it" in str(row["advice"])]
@@ -169,14 +174,17 @@ class TestClients:
 
     def test_the_causes_are_named(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
-        assert [row["pinned_by"] for row in show(world, admin, CLIENTS)] == ["", "named_lock"]
+        world.ask(client, PIN)
+        assert [row["pinned_by"] for row in show(world, admin, CLIENTS)] == [
+            "",
+            "flush_tables_with_read_lock",
+        ]
 
 
 class TestPool:
     def test_by_user_and_in_all(self, world: World) -> None:
         admin, client = world.client(), world.client()
-        world.ask(client, "DO GET_LOCK('secret', 7)")
+        world.ask(client, PIN)
         world.ask(admin, "SELECT 1")
         user, everything = show(world, admin, POOL)
         assert (user["target"], user["user"]) == ("database:3306", "app")
@@ -205,14 +213,14 @@ class TestRights:
 
     def test_everyone_sees_the_sessions_of_their_user(self, plain: World) -> None:
         client, other = plain.client(), plain.client()
-        plain.ask(other, "DO GET_LOCK('secret', 7)")
+        plain.ask(other, PIN)
         plain.client(ClientPeer(automatic=False))
         assert [row["client"] for row in show(plain, client, PINS)] == [number(other)]
         assert [row["client"] for row in show(plain, client, CLIENTS)] == [number(client), number(other)]
 
     def test_and_not_those_of_others(self, plain: World) -> None:
         client, other = plain.client(), plain.client()
-        plain.ask(other, "DO GET_LOCK('secret', 7)")
+        plain.ask(other, PIN)
         other.line.protocol.commands.username = "somebody"
         for session in plain.context.pins:
             session.user = "somebody"

@@ -71,7 +71,7 @@ class TestLongStatements:
     @pytest.mark.parametrize(
         "trigger",
         [
-            b"get_lock ", b" SQL_CALC_FOUND_ROWS ", b" @a ", b" /*!50000get_lock*/ ", b" ; SELECT 1",
+            b"get_lock ", b" OPTIMIZER_TRACE ", b" @a ", b" /*!50000get_lock*/ ", b" ; SELECT 1",
             b" version_tokens_lock_exclusive(", b" temporary ",
         ],
     )  # fmt: skip

@@ -41,15 +41,30 @@ CLEARS, KEEPS, UNKNOWN = Keep.CLEARS, Keep.KEEPS, Keep.UNKNOWN
         ("DESC t", CLEARS, CLEARS),
         ("EXPLAIN SELECT 1", KEEPS, CLEARS),
         ("/* nothing */", KEEPS, CLEARS),
-        ("SELECT 1/0; SELECT 1", UNKNOWN, CLEARS),
-        ("SELECT 1/0; SHOW WARNINGS", UNKNOWN, UNKNOWN),
-        ("SELECT 1/0; SELECT * FROM t", CLEARS, CLEARS),
+        ("SELECT 1; SELECT 2", KEEPS, CLEARS),
+        ("SELECT 1; SHOW WARNINGS", KEEPS, CLEARS),
+        ("SELECT * FROM t; SELECT 1", CLEARS, CLEARS),
+        ("CALL p(); SELECT 1", UNKNOWN, CLEARS),
         ("SELECT /*!50000 1 */", UNKNOWN, UNKNOWN),
     ],
 )
 def test_statements(text: str, mariadb: Keep, mysql: Keep) -> None:
     assert keeps_text(text.encode(), is_mariadb=True) is mariadb
     assert keeps_text(text.encode(), is_mariadb=False) is mysql
+
+
+@pytest.mark.parametrize(
+    ("text", "mariadb", "mysql"),
+    [
+        ("SELECT 1/0; SELECT 1", UNKNOWN, CLEARS),
+        ("SELECT 1/0; SHOW WARNINGS", UNKNOWN, UNKNOWN),
+        ("SELECT 1/0; SELECT * FROM t", CLEARS, CLEARS),
+        ("SELECT a/0 FROM t; SELECT 1", UNKNOWN, CLEARS),
+    ],
+)
+def test_several_statements_of_which_one_has_warned(text: str, mariadb: Keep, mysql: Keep) -> None:
+    assert keeps_text(text.encode(), is_mariadb=True, warned=True) is mariadb
+    assert keeps_text(text.encode(), is_mariadb=False, warned=True) is mysql
 
 
 def test_a_long_text_is_not_read() -> None:

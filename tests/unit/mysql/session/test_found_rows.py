@@ -8,6 +8,8 @@ from proxy.mysql.session.found_rows import Found, FoundRows, found_rows_of
 
 ROWS, UNCHANGED, UNKNOWN = FoundRows(Found.ROWS), FoundRows(Found.UNCHANGED), FoundRows(Found.UNKNOWN)
 
+SKIPPED = FoundRows(Found.ROWS, 2)
+
 
 @pytest.mark.parametrize(
     ("text", "mariadb", "mysql"),
@@ -24,8 +26,12 @@ ROWS, UNCHANGED, UNKNOWN = FoundRows(Found.ROWS), FoundRows(Found.UNCHANGED), Fo
         ("SELECT a FROM t LIMIT ?, ?", UNKNOWN, UNKNOWN),
         (f"SELECT a FROM t LIMIT {'1' * 5000}, 2", UNKNOWN, UNKNOWN),
         ("SELECT a FROM t -- limit 5,6", ROWS, ROWS),
-        ("SELECT * FROM (SELECT a FROM t LIMIT 2,3) d", UNKNOWN, UNKNOWN),
-        ("SELECT * FROM (SELECT a FROM t LIMIT 5) d LIMIT 2", UNKNOWN, UNKNOWN),
+        ("SELECT * FROM (SELECT a FROM t LIMIT 2,3) d", ROWS, ROWS),
+        ("SELECT * FROM (SELECT a FROM t LIMIT 5) d LIMIT 2", ROWS, ROWS),
+        ("SELECT * FROM (SELECT 1 UNION SELECT 2) d LIMIT 2,1", SKIPPED, SKIPPED),
+        ("SELECT a IN ('(', ')') FROM t LIMIT 2,1", SKIPPED, SKIPPED),
+        ("(SELECT a FROM t LIMIT 2,4) LIMIT 1", UNKNOWN, UNKNOWN),
+        ("(SELECT a FROM t LIMIT 1)", ROWS, ROWS),
         ("SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 1", UNKNOWN, UNKNOWN),
         ("SELECT a INTO @a FROM t", UNKNOWN, UNKNOWN),
         ("SELECT 1 UNION SELECT 2", UNKNOWN, ROWS),

@@ -181,6 +181,8 @@ def test_a_backslash_hides_a_quote_only_where_it_escapes() -> None:
     text = r"SELECT 'a\', @x := 1, '"
     assert reasons(text, escapes=True) == NEVER
     assert reasons(text, escapes=False) == VARIABLE
+    inside = r"SET sql_mode = CONCAT('a\', ', sort_buffer_size = 1', 'b')"
+    assert reasons(inside, escapes=False) == NEVER
 
 
 @given(st.binary(max_size=200))

@@ -45,7 +45,7 @@ public final class Sharing {
         int clients = ((Number) task.get("clients")).intValue();
         MariaDbPoolDataSource pool = new MariaDbPoolDataSource("jdbc:mariadb://" + task.get("host") + ":"
                 + task.get("port") + "/" + task.get("schema") + "?useServerPrepStmts=true&maxPoolSize=" + clients
-                + "&minPoolSize=1&allowPublicKeyRetrieval=true");
+                + "&allowPublicKeyRetrieval=true");
         pool.setUser((String) task.get("user"));
         pool.setPassword((String) task.get("password"));
         run(pool, "DROP TABLE IF EXISTS sj_line", TABLE);

@@ -1,0 +1,109 @@
+"""What a session's statements have left to be asked for: row counts and conditions.
+
+Row counts are always values here, except that FOUND_ROWS() may be unknown. Conditions are on the session's
+connection first (``unread``), where the server itself answers for them, and are read before the connection is
+returned; a session without a connection has all of them here.
+"""
+
+from .condition_keeping import Keep, adds, is_statement, keeps
+from .conditions import NO_CONDITIONS, Conditions
+from .row_counts import RowCounts
+
+__all__ = ["HeldDiagnostics"]
+
+#: Bytes of a text in which SQL_CALC_FOUND_ROWS is looked for; it comes before the select list.
+_BEGINNING = 96
+
+
+class HeldDiagnostics:
+    """``conditions`` were read; ``unread`` if those that count are on the connection."""
+
+    __slots__ = ("_warnings", "conditions", "counts", "error", "unread", "wants_details", "wants_found_rows")
+
+    def __init__(self) -> None:
+        self.counts = RowCounts(is_mariadb=False)
+        self.conditions: Conditions = NO_CONDITIONS
+        self.unread = False
+        #: The session is known to ask for FOUND_ROWS(), or for more than SHOW WARNINGS tells.
+        self.wants_found_rows = self.wants_details = False
+        #: Number and SQL state of the error with which the last statement with conditions ended.
+        self.error = (0, "")
+        self._warnings = 0
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether the connection has to be asked before it is returned."""
+        return self.unread or self.must_ask_found_rows
+
+    @property
+    def must_ask_found_rows(self) -> bool:
+        """Whether FOUND_ROWS() is unknown and wanted."""
+        return self.wants_found_rows and self.counts.found_rows is None
+
+    @property
+    def detailed(self) -> int:
+        """Of how many of the unread conditions more is wanted than SHOW WARNINGS tells."""
+        if not self.wants_details:
+            return 0
+        return 1 if self.error[0] else self._warnings
+
+    def after(
+        self,
+        command: int,
+        text: bytes,
+        *,
+        errno: int = 0,
+        sqlstate: bytes = b"",
+        in_rows: bool = False,
+        affected_rows: int = 0,
+        warnings: int = 0,
+        warned: bool = False,
+        rows: int | None = None,
+        is_cursor: bool = False,
+    ) -> None:
+        """Take in how a command ended; see ``RowCounts.take`` and ``keeps`` for the arguments."""
+        self.counts.take(
+            command,
+            text,
+            errno=errno,
+            in_rows=in_rows,
+            affected_rows=affected_rows,
+            warnings=warnings,
+            rows=rows,
+            is_cursor=is_cursor,
+        )
+        if in_rows and not self.wants_found_rows:
+            # Who has it counted asks for the number.
+            self.wants_found_rows = b"SQL_CALC_FOUND_ROWS" in text[:_BEGINNING].upper()
+        if errno or (warnings and is_statement(command)):
+            if not adds(command, text, errno, is_mariadb=self.counts.is_mariadb):
+                self.conditions = NO_CONDITIONS
+            self.error = (errno, sqlstate.decode("ascii", "replace"))
+            self._warnings = warnings
+            self.unread = True
+        elif warned or self.unread or self.conditions:
+            self._kept(keeps(command, text, is_mariadb=self.counts.is_mariadb, warned=warned), warned)
+
+    def _kept(self, kept: Keep, warned: bool) -> None:
+        if kept is Keep.KEEPS:
+            return
+        self.conditions = NO_CONDITIONS
+        self.unread = kept is Keep.UNKNOWN and (warned or self.unread)
+
+    def answered(self, conditions: Conditions) -> None:
+        """The connection has told them."""
+        if self.unread:
+            self.conditions = self.conditions.joined(conditions)
+        self.unread = False
+
+    def forget_connection(self) -> None:
+        """The connection is gone, and what was to be read from it."""
+        if self.unread:
+            self.unread = False
+            self.conditions = NO_CONDITIONS
+
+    def reset(self) -> None:
+        """The session starts over."""
+        self.counts.row_count = 0
+        self.conditions = NO_CONDITIONS
+        self.unread = self.wants_found_rows = self.wants_details = False

@@ -1,0 +1,66 @@
+"""Interleavings that once showed a client what it must not see, or failed to show it what is its own."""
+
+from .channel import Flags
+
+__all__ = ["FOUND", "TRACKING"]
+
+TRACKING = Flags.DEPRECATE_EOF | Flags.SESSION_TRACK
+
+FOUND = {
+    "mariadb's status has a flag for ANSI_QUOTES": """
+        c1> SET sql_mode = 'ANSI_QUOTES';
+        c1> SELECT 1;
+    """,
+    "the collation of SET NAMES is in column definitions": """
+        c1> SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+        c2> SELECT v FROM k;
+        c1> SELECT v FROM k;
+    """,
+    "mariadb does not report a SET of a variable with a bare @@": """
+        c1> SET @@autocommit = 0;
+        c2> BEGIN;
+        c2> SELECT @@autocommit;
+    """,
+    "a bare @@ among others": """
+        c1> SET @a = 1, @@time_zone = '+01:00', sql_mode = '';
+        c2> SELECT @@time_zone;
+        c1> SELECT @@time_zone;
+    """,
+    "warnings outlive SET": """
+        c2> DROP TABLE IF EXISTS made;
+        c1> SET time_zone = '+01:00';
+        c2> SET time_zone = '+01:00';
+        c2> SET time_zone = '+01:00';
+        c2> SHOW WARNINGS;
+    """,
+    "a user variable is its owner's": """
+        c1> SET @a = 1;
+        c2> SELECT @a;
+        c1> SELECT @a;
+    """,
+    "reading variables back leaves FOUND_ROWS() alone": """
+        c1> SELECT @c := v FROM k;
+        c2> SELECT 1;
+        c1> SELECT FOUND_ROWS();
+    """,
+    "a fetch without a cursor": """
+        c1> COM_STMT_PREPARE p: SELECT ?
+        c1> COM_STMT_FETCH p: 1 rows
+    """,
+    "a savepoint without a transaction": """
+        c1> SET autocommit = 0;
+        c1> SAVEPOINT s;
+        c2> SELECT * FROM t;
+        c1> SELECT * FROM t;
+        c1> ROLLBACK TO s;
+    """,
+    "types are sent for each client's own statement": """
+        c1> COM_STMT_PREPARE p: SELECT ?
+        c2> COM_STMT_PREPARE p: SELECT ?
+        c1> COM_STMT_EXECUTE p ('one')
+        c2> COM_STMT_EXECUTE p (2)
+        c1> COM_STMT_EXECUTE p ('three')
+        c2> COM_STMT_EXECUTE p (4)
+    """,
+}
+"""Scripts by what they show."""
