@@ -237,10 +237,3 @@ def test_profiles_are_nobody_elses(narrow: ProxyDaemon, other: Any) -> None:
         run(first, "SET profiling = 1")
         fetch(first, "SELECT 'a secret'")
     assert fetch(other, "SHOW PROFILES") == ()
-
-
-def refused(client: Any, sql: str) -> None:
-    """Only a clear refusal will do."""
-    with pytest.raises(pymysql.MySQLError) as refusal:
-        fetch(client, sql)
-    assert refusal.value.args[0] == GONE

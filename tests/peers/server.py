@@ -207,7 +207,8 @@ class Session:
         if self.in_trans:
             self.in_trans, self.transaction = False, ""
 
-    def _write(self, row: str) -> None:
+    def write(self, row: str) -> None:
+        """A row, now or when the transaction is committed."""
         if self.variables["autocommit"] == "OFF":
             self.in_trans = True
         if self.in_trans:
@@ -221,7 +222,7 @@ class Session:
         if words[1] == "BAD":
             self.in_trans = self.in_trans or self.variables["autocommit"] == "OFF"
             return [p.err(1062, b"Duplicate entry", b"23000")]
-        self._write(words[-1])
+        self.write(words[-1])
         if words[1] != "EXPLICIT":
             self.insert_id = int(words[-1])
         return [self.ok(affected=1, insert_id=int(words[-1]))]
@@ -230,7 +231,7 @@ class Session:
         """CALL broken(): starts a transaction, writes, fails."""
         self._commit()
         self.in_trans, self.transaction = True, None
-        self._write("called")
+        self.write("called")
         return [p.err(1644, b"signalled", b"45000")]
 
     def _do_kill(self, sql: str) -> list[bytes]:
@@ -241,7 +242,13 @@ class Session:
         return [self.ok()]
 
     def _do_show(self, sql: str) -> list[bytes]:
+        if sql.startswith("SHOW WARNINGS"):
+            return [p.number(3), *(p.column(name) for name in (b"Level", b"Code", b"Message")), self._ended()]
         return self.rows("Uptime", "86400")
+
+    def _do_alter(self, sql: str) -> list[bytes]:
+        self._commit()
+        return [self.ok()]
 
     def _do_do(self, sql: str) -> list[bytes]:
         return [self.ok()]
@@ -254,6 +261,10 @@ class Session:
         if kept:
             before, self.insert_id = self.insert_id, int(kept[1])
             return self.rows(str(before), kept[1])
+        if what == "@@warning_count, @@error_count":
+            return self.rows("0", "0")
+        if what.startswith("1 FROM (SELECT 1)"):
+            return self.rows("1")
         if what.endswith("@@session.autocommit") and "DATABASE" in what:
             return self.rows(
                 self.schema or None, "model", "1", "1" if self.variables["autocommit"] == "ON" else "0"

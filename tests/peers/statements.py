@@ -13,12 +13,22 @@ from unittest.mock import patch
 
 import attrs
 
+from proxy.mysql.wire.capabilities import Capability
+
 from . import packets as p
 from .client import ClientPeer
 from .server import Database, ServerPeer, Session
-from .world import World, proxied
+from .world import FACTS, World, proxied
 
-__all__ = ["NUMBER", "STRING", "Statement", "StatementClient", "StatementServer", "statement_world"]
+__all__ = [
+    "Statement",
+    "StatementClient",
+    "StatementServer",
+    "errno",
+    "forget",
+    "seen",
+    "statement_world",
+]
 
 NUMBER, STRING = 8, 253
 QUERY_ATTRIBUTES = 1 << 27
@@ -69,8 +79,18 @@ class StatementServer(ServerPeer):
         self.statements: dict[int, Statement] = {}
         #: Ids differ from connection to connection.
         self._next = 100 * (1 + len(self.everyone))
-        self._parts = b""
+        self._parts, self._packets = b"", 0
+        self.attributes = False
         self.everyone.append(self)
+
+    def greet(self) -> None:
+        """Send the first packet, with the offer of query attributes."""
+        offer = p.SERVER_CAPABILITIES | QUERY_ATTRIBUTES
+        self.line.send(p.packet(p.greeting(offer, thread=self.database.next_thread), 0))
+
+    def _log_in(self, payload: bytes, sequence: int) -> None:
+        self.attributes = bool(int.from_bytes(payload[:4], "little") & QUERY_ATTRIBUTES)
+        super()._log_in(payload, sequence)
 
     def forget(self) -> None:
         """All statements are gone, as after a restart that kept the connections."""
@@ -79,9 +99,11 @@ class StatementServer(ServerPeer):
     def _command(self, payload: bytes) -> None:
         assert self.session is not None
         self._parts += payload
+        self._packets += 1
         if len(payload) == p.LIMIT:
             return
         payload, self._parts = self._parts, b""
+        first, self._packets = self._packets, 0
         code = payload[0]
         if code in self.silent_to:
             self.seen.append((self.session.thread, code, ""))
@@ -89,6 +111,9 @@ class StatementServer(ServerPeer):
         if code not in (PREPARE, EXECUTE, LONG_DATA, CLOSE, RESET, FETCH):
             if code == 0x1F:
                 self.forget()
+            if code == 0x03 and self.attributes:
+                assert payload[1:3] == b"\0\1", "attributes of a query"
+                payload = payload[:1] + payload[3:]
             super()._command(payload)
             return
         for at, (wanted, errno) in enumerate(self.script):
@@ -97,7 +122,7 @@ class StatementServer(ServerPeer):
                 self.seen.append((self.session.thread, code, "failed"))
                 self.line.send(p.packets([p.err(errno, b"scripted")]))
                 return
-        self.line.send(p.packets(self._answer(code, payload, self.session)))
+        self.line.send(p.packets(self._answer(code, payload, self.session), first))
 
     def _answer(self, code: int, payload: bytes, session: Session) -> list[bytes]:
         if code == PREPARE:
@@ -137,14 +162,18 @@ class StatementServer(ServerPeer):
 
     def _execute(self, statement: Statement, payload: bytes, session: Session) -> list[bytes]:
         statement.cursor = None
-        values = _values(statement, payload)
+        values = _values(statement, payload, attributes=self.attributes)
         statement.long_data.clear()
         if values is None:
             return [p.err(1210, b"Incorrect arguments to mysqld_stmt_execute")]
-        shown = ",".join("NULL" if value is None else str(value) for value in values)
+        shown = ",".join(
+            "NULL" if value is None else str(value) if isinstance(value, int) else value.decode()
+            for value in values
+        )
         self.database.log.append((session.thread, f"EXECUTE {statement.text[:100]} ({shown[:100]})"))
         if not statement.columns:
-            return session.answer(b"\x03" + statement.text.replace("?", shown).encode())
+            session.write(shown)
+            return [session.ok(affected=1)]
         head = [p.number(1), p.column(b"c")]
         if payload[5] & 1:
             statement.cursor = [b"\0\0" + p.text(row) for row in CURSOR_ROWS]
@@ -163,19 +192,20 @@ class StatementServer(ServerPeer):
         return [*rows, p.ok(status=session.status | flags, header=0xFE)]
 
 
-def _values(statement: Statement, payload: bytes) -> list[Value] | None:
-    """The values of an execution; None where their types are not known. The proxy asks for attributes."""
+def _values(statement: Statement, payload: bytes, *, attributes: bool) -> list[Value] | None:
+    """The values of an execution; None where their types are not known."""
     count, at = statement.parameters, 10
     if not count:
         return []
-    count, at = payload[at], at + 1
+    if attributes:
+        count, at = payload[at], at + 1
     nulls, at = payload[at : at + (count + 7) // 8], at + (count + 7) // 8
     has_types, at = payload[at], at + 1
     if has_types:
         types = []
         for _ in range(count):
             types.append(int.from_bytes(payload[at : at + 2], "little") & 0x7FFF)
-            at += 3 + payload[at + 2]
+            at += 3 + payload[at + 2] if attributes else 2
         statement.types = tuple(types[: statement.parameters])
     every = all(nulls[n >> 3] >> (n & 7) & 1 for n in range(statement.parameters))
     if statement.types is None:
@@ -251,9 +281,7 @@ class StatementClient:
         count = bytes((len(values),)) if self.attributes else b""
         return packet + count + bytes(nulls) + (b"\x01" + kinds if types else b"\0") + body
 
-    def execute(
-        self, number: int, *values: Value, types: bool = True, cursor: bool = False
-    ) -> list[bytes]:
+    def execute(self, number: int, *values: Value, types: bool = True, cursor: bool = False) -> list[bytes]:
         """Run a statement."""
         return self.command(self.packet_of(number, values, types=types, cursor=cursor))
 
@@ -295,8 +323,17 @@ def statement_world(**options: Any) -> Iterator[World]:
     """A World whose servers know prepared statements."""
     StatementServer.script, StatementServer.dropped, StatementServer.seen = [], set(), []
     StatementServer.silent_to, StatementServer.everyone, StatementServer.room = set(), [], 16_000
+    facts = attrs.evolve(FACTS, capabilities=Capability(p.SERVER_CAPABILITIES | QUERY_ATTRIBUTES))
     with patch("tests.peers.world.ServerPeer", StatementServer), proxied(**options) as world:
+        world.context.facts = lambda: facts
         yield world
+
+
+def forget(world: World) -> None:
+    """No connection of the pool remembers a statement: each is prepared again where it is needed."""
+    for line in world.lines:
+        if line.is_client:
+            line.protocol.statements.clear()
 
 
 def seen(code: int) -> list[str]:

@@ -28,7 +28,7 @@ from .steps import (
     Step,
 )
 
-__all__ = ["WireClient", "read_text"]
+__all__ = ["WireClient", "is_null", "read_text"]
 
 MORE_RESULTS, CURSOR_EXISTS = 0x0008, 0x0040
 EOF, ERR = 0xFE, 0xFF
@@ -281,6 +281,14 @@ def _text_row(payload: bytes) -> tuple[bytes | None, ...]:
 
 def _binary_row(payload: bytes) -> tuple[bytes | None, ...]:
     return (payload,)
+
+
+def is_null(row: tuple[bytes | None, ...], at: int, columns: int) -> bool:
+    """Whether a value is NULL, in a row of either protocol."""
+    if len(row) == columns and not (columns == 1 and (row[0] or b"")[:1] == b"\0"):
+        return row[at] is None
+    packet = row[0]
+    return packet is not None and bool(packet[1 + (at + 2) // 8] >> (at + 2) % 8 & 1)
 
 
 def _column(payload: bytes) -> Column:

@@ -5,9 +5,9 @@ import re
 
 import attrs
 
-from .answers import Answer, Error, Ok, Reply, Rows
+from .answers import Answer, Column, Error, Ok, Reply, Rows
 from .channel import Flags
-from .client import read_text
+from .client import is_null, read_text
 from .steps import ChangeUser, Step
 
 __all__ = ["NORMALISED", "TOLERATED", "Tolerated", "normal", "tolerated"]
@@ -20,6 +20,8 @@ NORMALISED = {
     " everyone of transactions",
     "the schema that COM_CHANGE_USER tells as a session change": "the client has named it itself",
     "numbers of statements in errors": "a statement's number is the proxy's own",
+    "the type of a column without a table and with nothing but NULL": "a user variable that was never set has"
+    " another one than a variable set to NULL, and only a reset makes a connection forget a variable",
     "the function that error 1243 names": "it is one of the server's source, and changes with its version",
 }
 """What `normal` takes out of an answer, with its reason."""
@@ -66,8 +68,18 @@ def _normal(step: Step, reply: Reply, flags: int) -> Reply:
         case Rows():
             end = _normal(step, reply.end, flags)
             assert isinstance(end, (Ok, Error))
-            return attrs.evolve(reply, end=end)
+            return attrs.evolve(reply, columns=_known_types(reply), end=end)
     return reply
+
+
+def _known_types(reply: Rows) -> tuple[Column, ...]:
+    def is_unknown(at: int) -> bool:
+        return not reply.columns[at].table and all(is_null(row, at, len(reply.columns)) for row in reply.rows)
+
+    return tuple(
+        attrs.evolve(column, rest=b"") if reply.rows and is_unknown(at) else column
+        for at, column in enumerate(reply.columns)
+    )
 
 
 def _sorted_changes(step: Step, reply: Ok) -> bytes:

@@ -17,7 +17,7 @@ from .connection import BackendConnection
 from .errors import ConnectFailed, TargetError
 from .own_commands import become
 
-__all__ = ["StatementRefused", "close_statements", "prepare_text"]
+__all__ = ["StatementRefused", "become_as_prepared", "close_statements", "prepare_text"]
 
 _TOO_MANY = 1461  # ER_MAX_PREPARED_STMT_COUNT_REACHED
 
@@ -42,16 +42,7 @@ def prepare_text(
     ``keeps_answer``: others may be told what the target says. The connection may not have the session's
     settings and variables afterwards. Raises StatementRefused, and what ``become`` raises.
     """
-    wanted = settings.with_meaning(prepared.meaning)
-    if not wanted.schema:
-        # A connection cannot go back to none; a text that was prepared without one names its schemas.
-        wanted = wanted.changed(schema=connection.settings.schema)
-    try:
-        yield become(connection, wanted, variables)
-    except TargetError as refusal:
-        if not connection.is_clean:
-            raise
-        raise StatementRefused(refusal.packet) from None
+    yield become_as_prepared(connection, prepared, settings, variables)
     version = prepared.version
     close_statements(connection, connection.statements.surplus(room=1))
     response: PrepareResponse | None = None
@@ -69,9 +60,32 @@ def prepare_text(
     close_statements(connection, [] if former is None else [former])
 
 
+@inlineCallbacks
+def become_as_prepared(
+    connection: BackendConnection,
+    prepared: PreparedText,
+    settings: Settings,
+    variables: Mapping[str, Variable],
+) -> Generator[Deferred[Any], Any, None]:
+    """Give a connection what a text was prepared under; raises what ``prepare_text`` does."""
+    wanted = settings.with_meaning(prepared.meaning)
+    if not wanted.schema:
+        # A connection cannot go back to none; a text that was prepared without one names its schemas.
+        wanted = wanted.changed(schema=connection.settings.schema)
+    try:
+        yield become(connection, wanted, variables)
+    except TargetError as refusal:
+        if not connection.is_clean:
+            raise
+        raise StatementRefused(refusal.packet) from None
+
+
 def close_statements(connection: BackendConnection, server_ids: Iterable[int]) -> None:
-    """Close statements at the target; there is no answer."""
+    """Close statements at the target; there is no answer. Names of text statements are kept for others."""
     for server_id in server_ids:
+        if server_id < 0:
+            connection.statements.spare_name(server_id)
+            continue
         connection.send_silently(bytes((Command.STMT_CLOSE,)) + server_id.to_bytes(4, "little"))
 
 

@@ -19,10 +19,13 @@ _Key = tuple[PreparedText, ServerState]
 class ServerStatements:
     """Server ids by text and state."""
 
-    __slots__ = ("_ids", "limit")
+    __slots__ = ("_ids", "_last_name", "_spare_names", "limit")
 
     def __init__(self) -> None:
         self._ids: OrderedDict[_Key, int] = OrderedDict()
+        #: Of text statements: numbers of names that were used before, and the last one there is.
+        self._spare_names: list[int] = []
+        self._last_name = 0
         self.limit = DEFAULT_STATEMENTS
 
     def __len__(self) -> int:
@@ -64,7 +67,19 @@ class ServerStatements:
         """The ids of all."""
         return list(self._ids.values())
 
+    def free_name(self) -> int:
+        """The number of a name for a text statement; one that replaces another if possible."""
+        if self._spare_names:
+            return self._spare_names.pop()
+        self._last_name -= 1
+        return self._last_name
+
+    def spare_name(self, number: int) -> None:
+        """Nobody needs the text statement with this number."""
+        self._spare_names.append(number)
+
     def clear(self) -> None:
         """The server has forgotten them."""
         self._ids.clear()
+        self._spare_names.clear()
         self.limit = DEFAULT_STATEMENTS

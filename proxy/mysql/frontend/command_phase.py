@@ -45,6 +45,7 @@ from .proxy_statements import answer_proxy_statement
 from .rds_pinning import RdsPinning
 from .registry import FIRST_CLIENT_NUMBER
 from .tenancy import Tenancy
+from .text_commands import run_text_command, with_real_names
 from .visible import client_mistake
 
 __all__ = ["CommandPhase"]
@@ -132,7 +133,9 @@ class CommandPhase(DiagnosticPhase):
         if verdict.shows_proxy:
             answer_proxy_statement(self, self._context, self._screening.text)
             return
-        if verdict.reads or verdict.asks_connection_id:
+        if verdict.prepared is not None:
+            run_text_command(self, packet, verdict)
+        elif verdict.reads or verdict.asks_connection_id:
             self._run_reader(packet, verdict)
         elif not (verdict.constant_set and self._knows_set()):
             self.run(ResponseKind.RESULT, verdict)
@@ -164,6 +167,8 @@ class CommandPhase(DiagnosticPhase):
         self._interrupted = self._was_healed = False
         if need is None:
             need = need_of_text(verdict)
+        if self.value.texts.shared:
+            need = with_real_names(self.value, verdict, need)
         if need.reads & Diagnostics.CONDITIONS and not self.value.diagnostics.unread:
             if self._is_answered(need):
                 return
@@ -226,6 +231,8 @@ class CommandPhase(DiagnosticPhase):
             scanner.first_sequence = self._intake.sequence
         if self._copy is not None:
             self._copy.feed(data)
+        elif self._shifted is not None:
+            data = self._numbered(data)
         try:
             out = scanner.feed(data)
         except Farewell as problem:
@@ -305,7 +312,7 @@ class CommandPhase(DiagnosticPhase):
         if self._rds is not None:
             verdict = self._rds.take_in(self._code, verdict, text, connection)
         self._outcomes.take_in(self._kind, self._code, verdict, text, self._scanner, connection)
-        if self.preparing is not None or self._need.statement is not None:
+        if self.preparing is not None or self._need.statement is not None or self._need.real:
             self._take_statement(text, connection)
         elif self._copy is not None:
             self._set_ended(text)
@@ -346,8 +353,9 @@ class CommandPhase(DiagnosticPhase):
         """Nobody has asked for the diagnostics of the last statement."""
         if self._stage is Stage.IDLE:
             self._at_rest()
-        elif self._stage in (Stage.BUSY, Stage.REFUSING) and not self.value.must_ask:
+        elif self._stage in (Stage.BUSY, Stage.REFUSING) and not self.value.is_doubtful:
             # A KILL is unanswered, or a client is slow to send what is refused: neither needs it.
+            self.value.diagnostics.forget_connection()
             self.tenancy.release()
 
     def _at_rest(self) -> None:

@@ -75,8 +75,19 @@ class DiagnosticPhase(StatementPhase):
         found = ((ask, numbers.get(ask)) for ask in Ask if ask in asks)
         return {ask: constant(ask, number) for ask, number in found if number is not None}
 
+    def constants_for(self, source: bytes, verdict: Verdict) -> dict[Ask, bytes]:
+        """What is known of what a text that the present command runs asks for."""
+        self._screening.text = source
+        return self._constants(verdict)
+
+    def replaced(self, verdict: Verdict, constants: Mapping[Ask, bytes]) -> Diagnostics:
+        """What a text does not read any longer that has these in it."""
+        return _replaced(verdict, constants)
+
     def _condition_counts(self) -> dict[Ask, int | None]:
         held = self.value.diagnostics
+        if held.are_lost:
+            return {}
         total, errors = held.conditions.total, held.conditions.errors
         if total and held.counts.is_mariadb:
             kept = keeps_text(self._screening.text, is_mariadb=True)
@@ -134,7 +145,8 @@ class DiagnosticPhase(StatementPhase):
         if not need.reads & Diagnostics.CONDITIONS or held.unread or not held.conditions:
             return False
         is_execution = self._packet[HEADER] in EXECUTIONS
-        if is_execution and self._shows(self._screening.text, binary=True):
+        runs_text = is_execution or self.text_command is not None
+        if runs_text and self._shows(self._screening.text, binary=is_execution):
             return True
         self.refuse(diagnostics_gone(named(Diagnostics.CONDITIONS)))
         return True

@@ -172,7 +172,7 @@ def _with_lock_names(phase: "StatementPhase", packet: bytes, statement: OpenStat
     for name in found:
         if name is None or not name.isascii():
             return verdict
-        names.add(name.decode("ascii").lower())
+        names.add(name.decode("ascii"))
     return attrs.evolve(verdict, names={**verdict.names, PinReason.NAMED_LOCK: frozenset(names)})
 
 

@@ -12,6 +12,7 @@ from ...errors import ClientError
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.need import NOTHING, Need
+from ..session.pins import PinReason
 from ..session.prepared import OpenStatement
 from ..session.settings import Settings
 from ..session.value import SessionValue, Tie
@@ -22,6 +23,7 @@ from ..wire.datatypes import MalformedPacket
 from ..wire.execute_packets import statement_id
 from ..wire.framing import HEADER
 from ..wire.prepare_response import ResponseCopy
+from ..wire.renumbering import LoweredIds
 from ..wire.scanner import LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
 from ..wire.shifting import ShiftedFrames
 from .channel import ClientChannel
@@ -32,6 +34,7 @@ from .kill_phase import KillPhase
 from .known_sets import SetOutcome
 from .outcomes import Outcomes
 from .prepared_commands import EXECUTIONS, need_of, ready_for_server
+from .text_commands import TextCommand, named_for_server, prepare_named, text_prepare_ended
 from .visible import client_mistake
 
 __all__ = ["LAST_NUMBER", "StatementPhase"]
@@ -66,6 +69,8 @@ class StatementPhase(KillPhase):
         #: The statement that is being prepared, and the database's answer to that.
         self.preparing: OpenStatement | None = None
         self._copy: ResponseCopy | None = None
+        #: The present command, if it is about a statement of the text protocol that goes by another name.
+        self.text_command: TextCommand | None = None
         #: Of all tables, when that was asked.
         self.version = 0
         self._last_statement_number = 0
@@ -76,6 +81,7 @@ class StatementPhase(KillPhase):
         self._retained = b""
         #: What the rest of a long command goes through.
         self._shifted: ShiftedFrames | None = None
+        self._lowered: LoweredIds | None = None
         self._was_healed = False
         #: The present command's first byte.
         self._code = 0
@@ -94,16 +100,43 @@ class StatementPhase(KillPhase):
         executes = self._packet[HEADER] in EXECUTIONS
         self.run(kind, verdict, need_of(self, statement, verdict, executes=executes))
 
+    @property
+    def command_text(self) -> bytes:
+        """The text of the present command."""
+        return self._screening.text
+
+    @property
+    def backslash_escapes(self) -> bool:
+        """Whether a backslash in a string is an escape."""
+        return self._screening.backslash_escapes()
+
+    def screened(self, text: bytes) -> Verdict:
+        """The verdict on a text that the present command runs."""
+        return self._screening.verdict_of(text)
+
+    def rename_command(self, name: bytes) -> None:
+        """The connection has the statement that the present command is about by this name."""
+        if self.text_command is not None:
+            self._packet = self.text_command.with_name(self._packet, name)
+
+    def run_source(self, source: bytes, verdict: Verdict, need: Need) -> None:
+        """Send the present command, which runs this text."""
+        self._screening.text = source
+        self.run(ResponseKind.RESULT, verdict, need)
+
     def _fit(self, connection: BackendConnection) -> bool:
         """Make a command about a prepared statement one that this connection understands."""
         is_safe = self.value.tie() is Tie.NONE and not self._intake.uploading
         statement = self._need.statement
         if self.preparing is not None:
-            close_statements(connection, connection.statements.surplus(room=1))
+            if not self.preparing.name:
+                close_statements(connection, connection.statements.surplus(room=1))
             self._scanner.own_statement_id = self.preparing.number
             self._copy = ResponseCopy()
             if not self._intake.uploading and len(connection.statements):
                 self._scanner.heals, self._retained = TOO_MANY_STATEMENTS, self._packet
+            if self.preparing.name:
+                prepare_named(self, self.preparing, connection)
         elif statement is not None:
             if (
                 is_safe
@@ -119,6 +152,9 @@ class StatementPhase(KillPhase):
         was_free = statement.server_id is None
         code = self._packet[HEADER]
         server_id = bind(connection, statement, self._need.states)
+        if statement.name:
+            named_for_server(self, statement, server_id)
+            return True
         try:
             self._packet, self._shifted = ready_for_server(self, statement, self._packet, server_id)
         except MalformedPacket as problem:
@@ -129,6 +165,15 @@ class StatementPhase(KillPhase):
         if self.is_mysql and code in EXECUTIONS:
             will_execute(self.value, statement)
         return True
+
+    def _numbered(self, data: bytes) -> bytes:
+        """What comes in answer to a command that was sent in other packets, as its client counts."""
+        if self._lowered is None:
+            by = 0 if self._shifted is None else self._shifted.more_packets
+            if not by:
+                return data
+            self._lowered = LoweredIds(by)
+        return self._lowered.received(data)
 
     def _heal(self, connection: BackendConnection) -> None:
         """The database has forgotten a statement, or has no room for another: send the command once more."""
@@ -150,8 +195,14 @@ class StatementPhase(KillPhase):
     def _take_statement(self, text: bytes, connection: BackendConnection) -> None:
         preparing, self.preparing = self.preparing, None
         copy, self._copy = self._copy, None
-        statement, self._need, self._shifted = self._need.statement, NOTHING, None
-        if preparing is not None and copy is not None:
+        statement, real, self._need = self._need.statement, self._need.real, NOTHING
+        self._shifted = self._lowered = self.text_command = None
+        for each in real:
+            self.value.pin_for(PinReason.TEXT_PREPARED_STATEMENT, each.name, self._seconds())
+        self.value.texts.make_real(real)
+        if preparing is not None and preparing.name:
+            text_prepare_ended(self.value, preparing, self._scanner, connection)
+        elif preparing is not None and copy is not None:
             self._outcomes.take_prepared(preparing, copy, self.version, text, self._scanner, connection)
         elif statement is not None:
             self._outcomes.take_executed(statement, self._code, text, self._scanner, connection)
@@ -254,7 +305,7 @@ class StatementPhase(KillPhase):
         statement = self._need.statement
         if self._silent and statement is not None and error is not None:
             statement.refusal = error
-        self.preparing = self._copy = self._shifted = None
+        self.preparing = self._copy = self._shifted = self._lowered = self.text_command = None
         self._need = NOTHING
         self._retained = b""
 

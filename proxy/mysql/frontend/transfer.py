@@ -9,8 +9,10 @@ from ..backend.connection import BackendConnection
 from ..backend.errors import ConnectFailed
 from ..backend.own_commands import ASK_INSERT_ID, ask, become, insert_id_in, query, reset, set_trackers
 from ..backend.preparing import StatementRefused, prepare_text
+from ..backend.text_preparing import prepare_real, prepare_source
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
+from ..session.prepared import OpenStatement
 from ..session.user_variables import MAX_VARIABLES, answered, question
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
@@ -51,6 +53,8 @@ def _reads_cleared(connection: BackendConnection, value: SessionValue, need: Nee
 
 def lacks_statement(connection: BackendConnection, need: Need) -> bool:
     """Whether a statement must be prepared first."""
+    if need.real:
+        return True
     statement = need.statement
     if statement is None or statement.prepared is None or statement.server_id is not None:
         return False
@@ -84,20 +88,27 @@ def bring(
         and lacks_statement(connection, need)
     ):
         try:
-            yield prepare_text(
-                connection,
-                need.statement.prepared,
-                value.settings,
-                need.statement.variables_to_prepare(value.variables.values),
-                seconds,
-                keeps_answer=not value.pins,
-            )
+            yield _prepare_statement(connection, value, need.statement, seconds)
         except StatementRefused:
             yield become(connection, value.settings, value.variables.values)
             raise
+    for statement in need.real:
+        yield prepare_real(connection, value, statement)
+    for statement in need.real:
+        yield prepare_real(connection, value, statement)
     yield become(connection, value.settings, value.variables.values)
     if need.reads:
         yield give_insert_id(connection, value)
+
+
+def _prepare_statement(
+    connection: BackendConnection, value: SessionValue, statement: OpenStatement, seconds: Callable[[], float]
+) -> Deferred[None]:
+    prepared, variables = statement.prepared, statement.variables_to_prepare(value.variables.values)
+    assert prepared is not None
+    if statement.name:
+        return prepare_source(connection, prepared, value.settings, variables)
+    return prepare_text(connection, prepared, value.settings, variables, seconds, keeps_answer=not value.pins)
 
 
 @inlineCallbacks

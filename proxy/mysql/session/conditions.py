@@ -17,6 +17,7 @@ import attrs
 from ..wire.datatypes import MalformedPacket, Reader
 
 __all__ = [
+    "LOST_CONDITIONS",
     "MAX_CONDITIONS",
     "MAX_CONDITION_BYTES",
     "NO_CONDITIONS",
@@ -175,6 +176,8 @@ class Conditions:
 
 
 NO_CONDITIONS = Conditions()
+#: There may be some, which were lost with their connection or never read.
+LOST_CONDITIONS = Conditions(charset="unknown", is_cut=True, total=1)
 
 
 def counts_in(row: Sequence[str | None]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ returned; a session without a connection has all of them here.
 """
 
 from .condition_keeping import Keep, adds, is_statement, keeps
-from .conditions import NO_CONDITIONS, Conditions
+from .conditions import LOST_CONDITIONS, NO_CONDITIONS, Conditions
 from .row_counts import RowCounts
 
 __all__ = ["HeldDiagnostics"]
@@ -100,7 +100,12 @@ class HeldDiagnostics:
         """The connection is gone, and what was to be read from it."""
         if self.unread:
             self.unread = False
-            self.conditions = NO_CONDITIONS
+            self.conditions = LOST_CONDITIONS
+
+    @property
+    def are_lost(self) -> bool:
+        """Whether nobody can tell what the conditions are."""
+        return self.conditions is LOST_CONDITIONS
 
     def reset(self) -> None:
         """The session starts over."""

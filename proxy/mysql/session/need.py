@@ -12,13 +12,15 @@ __all__ = ["NOTHING", "Need"]
 class Need:
     """``reads``: diagnostics of an earlier statement. ``statement``: to be there, in one of the ``states``.
 
-    ``variables``: names of the user variables that are read.
+    ``variables``: names of the user variables that are read. ``real``: text statements that are to be there
+    by the client's own names.
     """
 
     reads: Diagnostics = Diagnostics.NONE
     statement: OpenStatement | None = None
     states: tuple[ServerState, ...] = ()
     variables: frozenset[str] = frozenset()
+    real: tuple[OpenStatement, ...] = ()
 
 
 NOTHING = Need()

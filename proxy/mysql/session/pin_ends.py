@@ -28,6 +28,7 @@ ENDING: Final = frozenset(
         PinReason.PREPARED_STATEMENT,
         PinReason.PROFILING,
         PinReason.TEMPORARY_TABLE,
+        PinReason.TEXT_PREPARED_STATEMENT,
         PinReason.USER_VARIABLE,
     }
 )

@@ -31,6 +31,7 @@ __all__ = [
     "METADATA_LIFETIME",
     "NEW",
     "NOT_EXECUTED",
+    "Classes",
     "History",
     "OpenStatement",
     "PreparedText",
@@ -181,21 +182,36 @@ class OpenStatement:
         "columns",
         "history",
         "lost_data",
+        "name",
         "number",
         "parameters",
         "prepared",
         "refusal",
         "server_id",
         "server_state",
+        "source",
         "types",
         "unset",
         "variables",
         "verdict",
     )
 
-    def __init__(self, number: int, prepared: PreparedText | None, verdict: Verdict) -> None:
+    def __init__(
+        self,
+        number: int,
+        prepared: PreparedText | None,
+        verdict: Verdict,
+        *,
+        name: str = "",
+        source: bytes = b"",
+    ) -> None:
+        """``name``: of a text statement, in lower case, and ``source``, what it runs, of which ``prepared``
+        has the literal.
+        """
         #: The id that the client knows.
         self.number = number
+        self.name = name
+        self.source = source
         #: None for one that only its connection has, since its text was too long to be held.
         self.prepared = prepared
         self.verdict = verdict

@@ -17,6 +17,7 @@ from .pin_ends import ENDING, UNNAMED, apply
 from .pins import PinReason, Reason
 from .prepared import MAX_TEXTS_SIZE, OpenStatement
 from .settings import Settings
+from .text_statements import TextStatements
 from .verdict import Diagnostics, Verdict
 
 __all__ = ["SessionValue", "Tie"]
@@ -67,6 +68,7 @@ class SessionValue:
         "shown",
         "statements",
         "status",
+        "texts",
         "unexplained",
         "unreported",
         "trackers_set",
@@ -96,6 +98,8 @@ class SessionValue:
         #: The id of the one prepared last.
         self.last_statement = 0
         self._statements_size = 0
+        #: Those of the text protocol.
+        self.texts = TextStatements()
         #: Row counts, warnings and errors.
         self.diagnostics = HeldDiagnostics()
         self.last_insert_id = 0
@@ -312,6 +316,7 @@ class SessionValue:
         """Forget everything but the user and the schema (COM_RESET_CONNECTION)."""
         kept = self.settings
         self.statements.clear()
+        self.texts.clear()
         self.last_statement = self._statements_size = 0
         self.settings = self.after_reset.changed(schema=kept.schema, multi_statements=kept.multi_statements)
         self.forget_connection()
@@ -326,6 +331,7 @@ class SessionValue:
 
     def _unbind_statements(self) -> None:
         """What cursors and long data they had is gone, and those that only a connection had are closed."""
+        self.texts.forget_connection()
         for statement in tuple(self.statements.values()):
             statement.server_id = None
             if statement.prepared is None:

@@ -9,7 +9,7 @@ inner packets without compression count them (MySQL manual, "Sequence ID").
 from .compressed_sequences import CommandSequences
 from .framing import HEADER, MAX_PAYLOAD
 
-__all__ = ["Renumbering"]
+__all__ = ["LoweredIds", "Renumbering"]
 
 
 class _Walk:
@@ -37,6 +37,24 @@ class _Walk:
             return data[:position], found
         self._skip = position - size
         return data, found
+
+
+class LoweredIds:
+    """The answer to a command that went out in more packets than it had come in."""
+
+    __slots__ = ("_by", "_walk")
+
+    def __init__(self, by: int) -> None:
+        self._by = by
+        self._walk = _Walk()
+
+    def received(self, data: bytes) -> bytes:
+        """Bytes of the answer as its client counts; a header's beginning waits for the rest of it."""
+        data, positions = self._walk.headers(data)
+        numbered = bytearray(data)
+        for position in positions:
+            numbered[position + 3] = (data[position + 3] - self._by) & 0xFF
+        return bytes(numbered)
 
 
 class Renumbering:

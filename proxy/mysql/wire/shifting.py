@@ -28,6 +28,7 @@ class ShiftedFrames:
         "_header",
         "_held",
         "_in_frame",
+        "_in_frames",
         "_inserted",
         "_is_last",
         "_out_frame",
@@ -49,7 +50,7 @@ class ShiftedFrames:
         self._before: int | None = insertion_at
         self._header = b""
         #: Bytes left of the packet that comes in; whether it is the last one.
-        self._in_frame = 0
+        self._in_frame = self._in_frames = 0
         self._is_last = False
         self._started = False
         #: Bytes left of the packet that goes out, and announced bytes that are not in a packet yet.
@@ -61,6 +62,11 @@ class ShiftedFrames:
         self._sequence = 0
         #: The command's last byte has been given out.
         self.done = False
+
+    @property
+    def more_packets(self) -> int:
+        """How many packets more have gone out than have come in; a response is numbered after them."""
+        return (self._sequence - self._in_frames) & 0xFF if self.done else 0
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes to send in place of ``piece``.
@@ -89,6 +95,7 @@ class ShiftedFrames:
     def _begin_frame(self, out: bytearray) -> None:
         length = int.from_bytes(self._header[:3], "little")
         self._header = b""
+        self._in_frames += 1
         self._in_frame = length
         self._is_last = length < MAX_PAYLOAD
         self._unframed += length
