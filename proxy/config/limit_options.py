@@ -81,8 +81,8 @@ class LimitOptions:
         100,
         minimum=1,
         maximum=65_535,
-        description="Most statements that stay prepared on one database connection; the one not used for longest "
-        "is closed for another. Fewer, if all connections together could come near the target's "
+        description="Most statements that stay prepared on one database connection; the one not used for "
+        "longest is closed for another. Fewer where all connections could use up the target's "
         "`max_prepared_stmt_count`.",
     )
     statement_cache_entries: int = option(

@@ -3,11 +3,10 @@
 Answers are given in a form that is the same whoever gave them: without ids, status flags as they came.
 """
 
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
-
-import attrs
 
 from proxy.mysql.wire.commands import Command
 from proxy.mysql.wire.results import ErrorPacket, OkPacket
@@ -31,6 +30,7 @@ TINY, INT, DOUBLE, LONGLONG, DATETIME, BLOB, STRING = 0x01, 0x03, 0x05, 0x08, 0x
 UNSIGNED = 0x8000
 _FORMATS = {TINY: "b", INT: "i", DOUBLE: "d", LONGLONG: "q"}
 _STATE_CHANGED = 0x4000
+_NUMBER = re.compile(r"\(\d{1,9}\)")
 
 #: A parameter: its type and its value.
 Typed = tuple[int, Any]
@@ -38,6 +38,9 @@ Typed = tuple[int, Any]
 
 class BinaryClient(RawResults):
     """``prepare`` returns an id; all else what was seen."""
+
+    #: The id of the last one that ``try_prepare`` has prepared.
+    prepared_last = 0
 
     def run(self, number: int, *values: Typed, types: bool = True, cursor: bool = False) -> list[object]:
         """COM_STMT_EXECUTE."""
@@ -53,6 +56,7 @@ class BinaryClient(RawResults):
         first = self._payload()
         if first[0] == 0xFF:
             return _error(ErrorPacket.decode(first))
+        self.prepared_last = int.from_bytes(first[1:5], "little")
         count = int.from_bytes(first[5:7], "little") + int.from_bytes(first[7:9], "little")
         return first[5:12], tuple(self._payload() for _ in range(count))
 
@@ -120,7 +124,8 @@ def _flags(ok: OkPacket) -> int:
 
 
 def _error(error: ErrorPacket) -> object:
-    return error.errno, error.sqlstate, error.message
+    """MariaDB's ids count for the whole server."""
+    return error.errno, error.sqlstate, _NUMBER.sub("(n)", error.message)
 
 
 def _shown(result: Result) -> object:

@@ -11,6 +11,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from .binary_statements import BinaryClient
 from .clients import run
 from .daemon import ProxyDaemon
 from .databases import Target
@@ -23,7 +24,7 @@ DISTURBANCES = (
     "SELECT not_mine",
     "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4",
 )
-UNKNOWN_COLUMN = 1054
+UNKNOWN_COLUMN, CANNOT_PREPARE = 1054, 1295
 WARNS = "SELECT 1/0, 2/0"
 SCRIPTS = {
     "warnings": (WARNS, "SHOW WARNINGS", "SHOW WARNINGS LIMIT 1,1", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS"),
@@ -70,6 +71,17 @@ SCRIPTS = {
     "found rows without the limit": (
         "SELECT SQL_CALC_FOUND_ROWS 1 FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3) AS d LIMIT 1",
         "SELECT FOUND_ROWS()",
+    ),
+    "found rows of a union": ("SELECT 1 UNION SELECT 2 UNION SELECT 3 LIMIT 2", "SELECT FOUND_ROWS()"),
+    "found rows of a variable": ("SELECT @c := id FROM place", "SELECT FOUND_ROWS()"),
+    "statements of the text protocol": (
+        "PREPARE s FROM 'SELECT ROW_COUNT(), FOUND_ROWS() + 1'",
+        "SELECT 1 UNION SELECT 2",
+        "EXECUTE s",
+        "EXECUTE s",
+        "INSERT INTO item (owner) VALUES (9), (9), (9)",
+        "EXECUTE s",
+        "DEALLOCATE PREPARE s",
     ),
     "in a transaction": ("BEGIN", WARNS, "SHOW WARNINGS", "ROLLBACK", "SHOW COUNT(*) WARNINGS"),
 }
@@ -165,3 +177,56 @@ def test_a_session_that_starts_over_has_none(one_for_all: ProxyDaemon) -> None:
         client._execute_command(0x1F, "")
         client._read_ok_packet()
         assert outcome(client, "SHOW WARNINGS") == (0, ["Level", "Code", "Message"], (), 0)
+
+
+_THREE_ROWS = "(SELECT 1 AS a UNION SELECT 2 UNION SELECT 3) AS d"
+PREPARED = {
+    "SELECT ROW_COUNT(), ROW_COUNT() * 2 AS twice, 'ROW_COUNT()'": (
+        "INSERT INTO item (owner) VALUES (9), (9), (9)",
+        "SELEC",
+        "SET @a = 1",
+        "SELECT 1",
+    ),
+    "SELECT FOUND_ROWS(), CONCAT(FOUND_ROWS())": (
+        f"SELECT 1 FROM {_THREE_ROWS} ORDER BY a LIMIT 1,1",
+        f"SELECT SQL_CALC_FOUND_ROWS 1 FROM {_THREE_ROWS} LIMIT 1",
+        "SELECT 1 UNION SELECT 2 UNION SELECT 3 LIMIT 2",
+        "SET @a = 1",
+    ),
+    "INSERT INTO item (owner, note) VALUES (ROW_COUNT(), FOUND_ROWS())": (
+        "SELECT 1 UNION SELECT 2",
+        "INSERT INTO item (owner) VALUES (9), (9)",
+        "SELECT GROUP_CONCAT(CONCAT_WS('/', owner, note) ORDER BY id) FROM item",
+    ),
+    "SELECT @@warning_count, @@session.error_count": (WARNS, "SELECT nothing", "SELECT 1 FROM place", "DO 1"),
+    "SELECT @@warning_count FROM item LIMIT 0": (WARNS, "SELECT nothing"),
+}
+
+
+@pytest.mark.parametrize("text", PREPARED)
+def test_prepared_like_on_a_connection_of_its_own(at: Target, one_for_all: ProxyDaemon, text: str) -> None:
+    expected = asked_prepared(one_for_all, at.port, text)
+    assert asked_prepared(one_for_all, one_for_all.port, text) == expected
+
+
+def asked_prepared(proxy: ProxyDaemon, port: int, text: str) -> list[object]:
+    """What is said of a text that is prepared, then executed after each statement, and in a transaction."""
+    with proxy.connect() as other, BinaryClient(port, proxy.users["app"]) as client:
+        run(other, "TRUNCATE item")
+        told = client.try_prepare(text)
+        seen: list[object] = [told]
+        if not isinstance(told, tuple) or told[0] == CANNOT_PREPARE:
+            # MySQL's answer to the counts of warnings.
+            return seen
+        number = client.prepare(text)
+        for statement in PREPARED[text]:
+            seen.append((statement, client.text(statement)))
+            disturb(other, len(seen))
+            seen.append(client.run(number))
+            disturb(other, len(seen))
+        client.text("BEGIN")
+        for statement in PREPARED[text]:
+            seen.append((statement, client.text(statement)))
+            seen.append(client.run(number))
+        client.text("ROLLBACK")
+        return seen

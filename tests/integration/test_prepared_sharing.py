@@ -1,12 +1,12 @@
-"""Prepared statements of several clients on one or two database connections, against connections of their own.
+"""Prepared statements of several clients on one or two connections, against connections of their own.
 
 Each scenario is run twice: with clients of a proxy that share, and with clients that have a server to
 themselves. Whatever they see must be the same.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import attrs
 import pytest
@@ -14,15 +14,19 @@ import pytest
 from proxy.mysql.wire.commands import Command
 
 from .binary_statements import BLOB, DOUBLE, INT, LONGLONG, STRING, TINY, UNSIGNED, BinaryClient, execution
-from .conftest import StartProxy
 from .daemon import ProxyDaemon
 from .databases import Target
 
-pytestmark = pytest.mark.timeout(120)
-
 Clients = Callable[[], BinaryClient]
 Scenario = Callable[[list[BinaryClient]], list[object]]
-NOTHING = 0xFFFFFFFF
+LAST = 0xFFFFFFFF
+TABLES = (
+    "DROP TABLE IF EXISTS app.prep;"
+    "CREATE TABLE app.prep (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(50));"
+    "INSERT INTO app.prep (a, b) VALUES (1, 'x'), (2, 'y');"
+    "DROP DATABASE IF EXISTS prep_other; CREATE DATABASE prep_other;"
+    "CREATE TABLE prep_other.prep (c INT); INSERT INTO prep_other.prep VALUES (77)"
+)
 
 
 @attrs.frozen
@@ -32,6 +36,7 @@ class Place:
     target: Target
     proxy: ProxyDaemon
     is_mariadb: bool
+    connections: int
 
     def seen(self, scenario: Scenario, port: int, clients: int) -> list[object]:
         """What the clients of a scenario see."""
@@ -41,38 +46,31 @@ class Place:
 
     def check(self, scenario: Scenario, clients: int = 2) -> list[object]:
         """The same in both places; returns it."""
-        direct = self.seen(scenario, self.target.port, clients)
-        shared = self.seen(scenario, self.proxy.port, clients)
-        assert shared == direct
+        seen = []
+        for port in (self.target.port, self.proxy.port):
+            self.target.server.execute(TABLES)
+            seen.append(self.seen(scenario, port, clients))
+        direct, shared = seen
+        for at, (here, there) in enumerate(zip(shared, direct, strict=True)):
+            assert here == there, f"answer {at}"
         return direct
 
 
-@pytest.fixture(
-    scope="module", params=[("target", 2), ("target", 4), ("mysql_target", 2), ("mysql_target", 4)], ids=str
-)
+@pytest.fixture(scope="module", params=["mariadb-1", "mariadb-2", "mysql-1", "mysql-2"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Both servers, each with one and with two connections."""
-    name, percent = request.param
-    target: Target = request.getfixturevalue(name)
+    name, _, connections = request.param.partition("-")
+    target: Target = request.getfixturevalue("target" if name == "mariadb" else "mysql_target")
+    limit = int(target.one("SELECT @@max_connections"))
+    percent = math.ceil(int(connections) * 100 / limit)
     pool = {"max_connections_percent": percent, "connection_borrow_timeout": 5.0}
     daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), target.port, target.users, pool=pool)
     daemon.start()
     try:
-        yield Place(target, daemon, name == "target")
+        yield Place(target, daemon, name == "mariadb", int(connections))
         daemon.stop()
     finally:
         daemon.kill()
-
-
-@pytest.fixture(autouse=True)
-def tables(place: Place) -> None:
-    place.target.server.execute(
-        "DROP TABLE IF EXISTS app.prep;"
-        "CREATE TABLE app.prep (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(50));"
-        "INSERT INTO app.prep (a, b) VALUES (1, 'x'), (2, 'y');"
-        "DROP DATABASE IF EXISTS prep_other; CREATE DATABASE prep_other;"
-        "CREATE TABLE prep_other.prep (c INT); INSERT INTO prep_other.prep VALUES (77)"
-    )
 
 
 def prepared(clients: list[BinaryClient], text: str) -> list[tuple[BinaryClient, int]]:
@@ -149,7 +147,7 @@ def test_types_of_different_clients(place: Place, texts: str) -> None:
 
 def test_types_that_change(place: Place) -> None:
     """MySQL makes a number of 'ab' where one was first; the next client's is its own."""
-    if place.proxy.options.get("pool", {}).get("max_connections_percent") != 2:
+    if place.connections > 1:
         pytest.skip("on another connection such a statement begins anew")
 
     def scenario(clients: list[BinaryClient]) -> list[object]:
@@ -193,7 +191,7 @@ def test_settings_between_prepare_and_execute(place: Place, before: str, text: s
         seen += [two, first.text(after)]
         for client in clients[1:]:
             seen.append(client.try_prepare(text))
-            seen.append(client.run(2 if client is second else 1, *values))
+            seen.append(client.run(client.prepared_last, *values))
         # Somebody else has the connection on which it was prepared.
         third.text("BEGIN")
         seen += [first.run(one, *values), first.text("SELECT DATABASE(), @@sql_mode")]
@@ -201,7 +199,7 @@ def test_settings_between_prepare_and_execute(place: Place, before: str, text: s
         seen += [first.run(one, *values), first.try_prepare(text), first.run(one, *values)]
         return [str(each) for each in seen]
 
-    if place.proxy.options.get("pool", {}).get("max_connections_percent") == 2:
+    if place.connections == 1:
         pytest.skip("the third client keeps the only connection")
     place.check(scenario, clients=3)
 
@@ -254,11 +252,13 @@ def test_temporary_tables_hide_others(place: Place) -> None:
         first, second = clients
         text = "SELECT * FROM prep"
         seen: list[object] = [second.try_prepare(text)]
+        theirs = second.prepared_last
         seen.append(first.text("CREATE TEMPORARY TABLE prep (z VARCHAR(3))"))
         seen.append(first.try_prepare(text))
-        seen.append(first.run(1))
-        seen += [first.text("DROP TEMPORARY TABLE prep"), first.run(1), first.try_prepare(text), first.run(2)]
-        seen += [second.run(1), second.try_prepare(text), second.run(2)]
+        own = first.prepared_last
+        seen += [first.run(own), first.text("DROP TEMPORARY TABLE prep"), first.run(own)]
+        for client, number in ((first, own), (second, theirs)):
+            seen += [client.try_prepare(text), client.run(number), client.run(client.prepared_last)]
         return [_without_metadata_flag(each) for each in seen]
 
     place.check(scenario)
@@ -368,35 +368,16 @@ def test_the_last_statement(place: Place) -> None:
 
     def scenario(clients: list[BinaryClient]) -> list[object]:
         client = clients[0]
-        seen: list[object] = [client.run(NOTHING)] if not place.is_mariadb else []
+        seen: list[object] = [client.run(LAST)] if not place.is_mariadb else []
         client.prepare("INSERT INTO prep (a) VALUES (1)")
-        seen += [client.try_prepare("SELECT FROM"), client.run(NOTHING)]
+        seen += [client.try_prepare("SELECT FROM"), client.run(LAST)]
         last = client.prepare("SELECT ?")
         if place.is_mariadb:
-            seen += [client.run(NOTHING, (LONGLONG, 5)), client.reset(NOTHING)]
+            seen += [client.run(LAST, (LONGLONG, 5)), client.reset(LAST)]
         client.close(last)
-        return [*seen, client.run(NOTHING), client.text("SELECT COUNT(*) FROM prep")]
+        return [*seen, client.run(LAST), client.text("SELECT COUNT(*) FROM prep")]
 
     place.check(scenario, clients=1)
-
-
-def test_bulk(place: Place) -> None:
-    if not place.is_mariadb:
-        pytest.skip("MariaDB's command")
-
-    def scenario(clients: list[BinaryClient]) -> list[object]:
-        seen: list[object] = []
-        for client, number in prepared(clients, "INSERT INTO prep (a) VALUES (?)"):
-            rows = b"".join(b"\0" + value.to_bytes(8, "little") for value in (100, 101, 102))
-            head = number.to_bytes(4, "little")
-            types = LONGLONG.to_bytes(2, "little")
-            seen.append(
-                client._shown(client.command(Command.STMT_BULK_EXECUTE, head + b"\x80\0" + types + rows))
-            )
-            seen.append(client.text("SELECT a FROM prep ORDER BY id"))
-        return seen
-
-    place.check(scenario)
 
 
 def test_many_statements_of_many(place: Place) -> None:

@@ -112,9 +112,9 @@ def err(errno: int = 1064, message: bytes = b"no such thing", state: bytes = b"4
     return b"\xff" + struct.pack("<H", errno) + b"#" + state + message
 
 
-def column(name: bytes = b"x") -> bytes:
+def column(name: bytes = b"x", kind: int = 0xFD, flags: int = 0) -> bytes:
     """A column definition of protocol 4.1."""
-    fixed = struct.pack("<BHIBHB2x", 12, 45, 1024, 0xFD, 0, 0)
+    fixed = struct.pack("<BHIBHB2x", 12, 45, 1024, kind, flags, 0)
     return text(b"def") + text(b"") * 3 + text(name) * 2 + fixed
 
 

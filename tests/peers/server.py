@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import packets as p
+from .named_locks import NamedLocks
+from .user_variables import LITERAL, UserVariable, made, question_names, question_row
 
 DEFAULTS = {
     "autocommit": "ON",
@@ -18,6 +20,7 @@ DEFAULTS = {
     "character_set_results": "utf8mb4",
     "collation_connection": "utf8mb4_general_ci",
     "net_write_timeout": "60",
+    "performance_schema": "1",
     "session_track_schema": "ON",
     "session_track_state_change": "OFF",
     "session_track_system_variables": "time_zone,autocommit,character_set_client,character_set_results,"
@@ -27,8 +30,8 @@ DEFAULTS = {
     "time_zone": "SYSTEM",
 }
 _ASSIGNMENT = re.compile(
-    r"(?P<user>@(?!@))?(?:@@session\.|@@|session\s+)?(?P<name>\w+)\s*:?=\s*"
-    r"(?P<value>'[^']*'|_utf8 0x[0-9a-f]*|@@session\.\w+|@\w+|[-\w.]+)",
+    r"(?P<user>@(?!@))?(?P<scope>@@session\.|@@|session\s+)?`?(?P<name>\w+)`?\s*:?=\s*"
+    rf"(?P<value>{LITERAL})",
     re.IGNORECASE,
 )
 _KEPT = re.compile(r"LAST_INSERT_ID\(\), LAST_INSERT_ID\((\d+)\) FROM \(SELECT 1\) AS \w+")
@@ -44,6 +47,9 @@ class Database:
         self.schemas = {"shop", "crm"}
         self.next_thread = 1
         self.log: list[tuple[int, str]] = []
+        self.locks = NamedLocks()
+        #: As MariaDB does: the tracker is silent about `SET @@name = value`.
+        self.hides_bare_names = False
 
 
 class Session:
@@ -63,8 +69,9 @@ class Session:
 
     def _forget(self) -> None:
         self.variables = dict(DEFAULTS)
-        self.user: dict[str, str] = {}
+        self.user: dict[str, UserVariable] = {}
         self.in_trans = False
+        self.savepoints: set[str] = set()
         self.pending: list[str] = []
         self.insert_id = 0
         self.statements: dict[int, str] = {}
@@ -114,11 +121,10 @@ class Session:
 
     def rows(self, *values: str | None) -> list[bytes]:
         """A result set of one row."""
-        head = [
-            p.number(len(values)),
-            *(p.column(b"c") for _ in values),
-            *([p.eof(self.status)] if self.eof else []),
-        ]
+        return self._result([p.column(b"c") for _ in values], list(values))
+
+    def _result(self, columns: list[bytes], values: list[str | None]) -> list[bytes]:
+        head = [p.number(len(values)), *columns, *([p.eof(self.status)] if self.eof else [])]
         row = p.row([None if value is None else value.encode() for value in values])
         return [*head, row, self._ended()]
 
@@ -140,6 +146,7 @@ class Session:
         if code == 0x1F:
             self._rollback()
             self._forget()
+            self.database.locks.forget(self.thread)
             return [self.ok()]
         if code == 0x16:
             self.statements[len(self.statements) + 1] = text
@@ -190,7 +197,16 @@ class Session:
         self._commit()
         return [self.ok()]
 
+    def _do_savepoint(self, sql: str) -> list[bytes]:
+        """Kept without autocommit, although no status flag tells of a transaction."""
+        if self.in_trans or self.variables["autocommit"] == "OFF":
+            self.savepoints.add(sql.rsplit(maxsplit=1)[-1])
+        return [self.ok()]
+
     def _do_rollback(self, sql: str) -> list[bytes]:
+        words = sql.split()
+        if "TO" in words:
+            return [self.ok() if words[-1] in self.savepoints else p.err(1305, b"SAVEPOINT does not exist")]
         self._rollback()
         return [self.ok()]
 
@@ -204,6 +220,7 @@ class Session:
         self._end_transaction()
 
     def _end_transaction(self) -> None:
+        self.savepoints.clear()
         if self.in_trans:
             self.in_trans, self.transaction = False, ""
 
@@ -228,7 +245,11 @@ class Session:
         return [self.ok(affected=1, insert_id=int(words[-1]))]
 
     def _do_call(self, sql: str) -> list[bytes]:
-        """CALL broken(): starts a transaction, writes, fails."""
+        """CALL broken(): starts a transaction, writes, fails. CALL keeps('x'): sets a user variable."""
+        if "keeps" in sql:
+            self.user["kept"] = made(sql[sql.index("(") + 1 : -1], None, "utf8mb4_general_ci")
+            self.state_changed = True
+            return [self.ok()]
         self._commit()
         self.in_trans, self.transaction = True, None
         self.write("called")
@@ -244,10 +265,15 @@ class Session:
     def _do_show(self, sql: str) -> list[bytes]:
         if sql.startswith("SHOW WARNINGS"):
             return [p.number(3), *(p.column(name) for name in (b"Level", b"Code", b"Message")), self._ended()]
+        if sql.startswith("SHOW SESSION STATUS"):
+            return self.rows("Com_prepare_sql", "0")
         return self.rows("Uptime", "86400")
 
     def _do_alter(self, sql: str) -> list[bytes]:
         self._commit()
+        return [self.ok()]
+
+    def _do_lock(self, sql: str) -> list[bytes]:
         return [self.ok()]
 
     def _do_do(self, sql: str) -> list[bytes]:
@@ -271,11 +297,19 @@ class Session:
             )
         if what.endswith("@@hostname, @@server_id"):
             return self.rows(*([self.schema or None] if "DATABASE" in what else []), "model", "1")
+        locks = self.database.locks.answer(self.thread, what)
+        if locks is not None:
+            return self.rows(*locks)
+        if what.startswith("VARIABLE_NAME FROM"):
+            return self._names_of_variables()
+        asked = question_names(sql)
+        if asked:
+            return self._result(*question_row([self.user.get(name, UserVariable()) for name in asked]))
         if what.startswith("@@"):
             name = what[2:].removeprefix("session.")
             return self.rows(str(self.insert_id) if name == "last_insert_id" else self.variables[name])
         if what.startswith("@"):
-            return self.rows(self.user.get(what[1:]))
+            return self.rows(self.user.get(what[1:].lower(), UserVariable()).value)
         values = {
             "1": "1",
             "DATABASE()": self.schema or None,
@@ -283,6 +317,11 @@ class Session:
             "LAST_INSERT_ID()": str(self.insert_id),
         }
         return self.rows(values[what])
+
+    def _names_of_variables(self) -> list[bytes]:
+        names = [name for name, variable in self.user.items() if variable.value is not None]
+        rows = [p.row([name.encode()]) for name in names]
+        return [p.number(1), p.column(), *([p.eof(self.status)] if self.eof else []), *rows, self._ended()]
 
     def _do_set(self, sql: str) -> list[bytes]:
         names = _NAMES.match(sql)
@@ -293,16 +332,20 @@ class Session:
             # Servers do not report this one here.
             self.variables["collation_connection"] = collation or f"{charset}_general_ci"
             self.state_changed = True
-            return [self.ok()]
-        for found in _ASSIGNMENT.finditer(sql[4:]):
-            name, value = found["name"].lower(), self._value(found["name"].lower(), found["value"])
+        for found in _ASSIGNMENT.finditer(sql, 4 if names is None else names.end()):
+            name = found["name"].lower()
             if found["user"]:
-                self.user[name] = value
+                collation = self.variables["collation_connection"]
+                self.user[name] = made(found["value"], self.user.get(name), collation)
                 self.state_changed = True
-            elif name == "last_insert_id":
+                continue
+            value = self._value(name, found["value"])
+            if name == "last_insert_id":
                 self.insert_id = int(value)
             elif name not in DEFAULTS:
                 return [p.err(1193, b"Unknown system variable")]
+            elif found["scope"] == "@@" and self.database.hides_bare_names:
+                self._assign(name, value, is_told=False)
             else:
                 self._assign(name, value)
                 self.state_changed = True
@@ -319,13 +362,14 @@ class Session:
             return bytes.fromhex(value[8:]).decode("utf-8", "surrogateescape")
         return value
 
-    def _assign(self, name: str, value: str) -> None:
+    def _assign(self, name: str, value: str, *, is_told: bool = True) -> None:
         if DEFAULTS[name] in ("ON", "OFF"):
             value = {"1": "ON", "0": "OFF"}.get(value, value.upper())
         if name == "autocommit" and value == "ON" and self.variables[name] == "OFF":
             self._commit()
         self.variables[name] = value
-        self.changed.append(name)
+        if is_told:
+            self.changed.append(name)
         if name == "collation_connection":
             self.variables["character_set_connection"] = value.split("_")[0]
             self.changed.append("character_set_connection")
@@ -333,6 +377,7 @@ class Session:
     def gone(self) -> None:
         """The connection ended."""
         self._rollback()
+        self.database.locks.forget(self.thread)
         self.database.threads.pop(self.thread, None)
 
 

@@ -138,6 +138,8 @@ class WireClient:
                 send(0x1B, struct.pack("<H", 0 if step.multi_statements else 1))
             case Ping():
                 send(0x0E)
+            case _:
+                raise TypeError(step)
         return self._one
 
     def _number(self, slot: str) -> int:

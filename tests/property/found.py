@@ -62,5 +62,14 @@ FOUND = {
         c1> COM_STMT_EXECUTE p ('three')
         c2> COM_STMT_EXECUTE p (4)
     """,
+    "the insert id of a statement that is not the last of its text": """
+        c1> INSERT INTO t (n) VALUES (1), (2); SELECT 3;
+        c1> SELECT LAST_INSERT_ID();
+    """,
+    "mysql's CALL answers the rows of the statement before": """
+        c1> SELECT id, v INTO @a, @b FROM k WHERE id = 2;
+        c1> CALL p_out(1, @c, @never);
+        c1> SELECT ROW_COUNT();
+    """,
 }
 """Scripts by what they show."""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from .channel import Flags
-from .checking import Checker
-from .found import FOUND
-from .script import case_from
+from tests.property.channel import Flags
+from tests.property.checking import Checker
+from tests.property.found import FOUND
+from tests.property.script import case_from
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .checking import Checker
-from .comparison import TOLERATED
-from .strategies import cases
-from .worlds import Case
+from tests.property.checking import Checker
+from tests.property.comparison import TOLERATED
+from tests.property.strategies import cases
+from tests.property.worlds import Case
 
 IN_CI = 100
 EXAMPLES = int(os.environ.get("RDS_PROXY_PROPERTY_EXAMPLES", str(IN_CI)))

@@ -2,9 +2,9 @@
 
 from hypothesis import given, settings
 
-from .script import case_from
-from .strategies import cases
-from .worlds import Case
+from tests.property.script import case_from
+from tests.property.strategies import cases
+from tests.property.worlds import Case
 
 
 @settings(max_examples=50)

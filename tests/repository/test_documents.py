@@ -38,6 +38,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "diagnostics_gone": {"what": "ROW_COUNT()"},
     "malformed": {"problem": "unknown option"},
     "refused_command": {"why": "Replication is not supported through RDS Proxy"},
+    "unknown_statement": {"number": 3, "function": "mysqld_stmt_execute"},
     "unknown_thread": {"number": 1073741830},
     "not_owner": {"number": 1073741830},
     "wrong_proxy_statement": {"problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL or HELP"},

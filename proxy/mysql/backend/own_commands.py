@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from ..session.given_numbers import NO_NUMBERS, GivenNumbers, assigned
 from ..session.held_variables import NO_VARIABLES
 from ..session.lexer import split_statements
 from ..session.settings import FRESH, Settings, assignments
@@ -327,9 +328,14 @@ def _statements(init_query: str) -> list[str]:
 
 @inlineCallbacks
 def become(
-    connection: BackendConnection, wanted: Settings, variables: Mapping[str, Variable]
+    connection: BackendConnection,
+    wanted: Settings,
+    variables: Mapping[str, Variable],
+    given: GivenNumbers = NO_NUMBERS,
 ) -> Generator[Deferred[Answer], Answer, None]:
     """Replay the difference between the connection's settings and user variables and a session's.
+
+    ``given``: what the next statement alone is to find there.
 
     Raises TargetError. After an error in the schema the connection is as it was; after one in a variable it
     is not ``is_clean``.
@@ -353,6 +359,10 @@ def become(
     parts = assignments(current, wanted, connection.baseline)
     if connection.variables is not variables:
         parts += _variable_parts(connection, variables)
+    if given:
+        parts += assigned(given)
+        # They are no variables of the session: who reads one by its name must not find it.
+        connection.cleared |= given.keys()
     if parts:
         sql = "SET " + ",".join(parts)
         connection.is_clean = False

@@ -73,7 +73,6 @@ def prepare_source(
         try:
             yield query(connection, text.decode("utf-8", "surrogateescape"))
         except TargetError as refusal:
-            connection.statements.spare_name(number)
             if refusal.packet.errno != _TOO_MANY or not len(connection.statements):
                 raise StatementRefused(refusal.packet) from None
             close_statements(connection, connection.statements.halve())

@@ -22,9 +22,8 @@ from ...errors import (
 from ..backend.connection import BackendConnection
 from ..prompt_write import write_now
 from ..session.calls import calls_in
-from ..session.need import Need
+from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
-from ..session.substitution import Ask, constant
 from ..session.value import SessionValue, Tie
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.capabilities import Capability
@@ -52,6 +51,13 @@ __all__ = ["CommandPhase"]
 
 _QUERY = int(Command.QUERY)
 _MAY_BE_LONG = EXECUTIONS | {Command.STMT_SEND_LONG_DATA}
+# As plain names, since looking up a member of an enum costs more.
+_RESULT, _NO_RESPONSE = ResponseKind.RESULT, ResponseKind.NONE
+_IDLE, _BUSY, _RUNNING, _FILE, _CLOSED = Stage.IDLE, Stage.BUSY, Stage.RUNNING, Stage.FILE, Stage.CLOSED
+_CONDITIONS, _NO_READS = Diagnostics.CONDITIONS, Diagnostics.NONE
+_UNTIED = Tie.NONE
+_EXECUTE = int(Command.STMT_EXECUTE)
+_LONG_DATA = int(Command.STMT_SEND_LONG_DATA)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
@@ -127,6 +133,9 @@ class CommandPhase(DiagnosticPhase):
         except MalformedPacket as problem:
             self.refuse(client_mistake(problem))
             return
+        if verdict is PLAIN:
+            self.run(_RESULT)
+            return
         if verdict.kill is not None and verdict.kill.is_for_client(FIRST_CLIENT_NUMBER):
             self.kill(verdict.kill)
             return
@@ -151,10 +160,9 @@ class CommandPhase(DiagnosticPhase):
         if verdict.shows_proxy:
             self.refuse(unpreparable())
         elif may_prepare(self, self._context.options.max_prepared_statements_per_client):
-            if verdict.asks_connection_id:
-                number = constant(Ask.CONNECTION_ID, self.channel.number)
-                packet = self._screening.with_constants(packet, {Ask.CONNECTION_ID: number})
-                self._packet = packet
+            places = self.places(verdict)
+            if places:
+                packet = self._packet = self._screening.with_constants(packet, places)
             prepare(self, packet[HEADER + 1 :], verdict, is_whole=not self._intake.uploading)
 
     # Running a command on a connection
@@ -163,13 +171,13 @@ class CommandPhase(DiagnosticPhase):
         """Send the present command on a connection, borrowed if need be."""
         self._kind = kind
         self._verdict = verdict
-        self._stage = Stage.BUSY
+        self._stage = _BUSY
         self._interrupted = self._was_healed = False
         if need is None:
-            need = need_of_text(verdict)
+            need = NOTHING if verdict is PLAIN else need_of_text(verdict)
         if self.value.texts.shared:
             need = with_real_names(self.value, verdict, need)
-        if need.reads & Diagnostics.CONDITIONS and not self.value.diagnostics.unread:
+        if need.reads is not _NO_READS and need.reads & _CONDITIONS and not self.value.diagnostics.unread:
             if self._is_answered(need):
                 return
             need = attrs.evolve(need, reads=need.reads & ~Diagnostics.CONDITIONS)
@@ -182,7 +190,8 @@ class CommandPhase(DiagnosticPhase):
                 self.tenancy.release()
             self.refuse(interrupted())
             return
-        if not self._scanner.done:
+        scanner, value = self._scanner, self.value
+        if not scanner.done:
             # Never to be seen; nobody could tell two answers on one connection apart.
             self.log.error("[clientConnection={client}] two commands at once", client=self.channel.number)
             self.tenancy.cut("a response is outstanding")
@@ -191,19 +200,22 @@ class CommandPhase(DiagnosticPhase):
         code = self._packet[HEADER]
         if self.pin_watch.is_open:
             self.pin_watch.begins()
-        self._scanner.begin(self._kind)
+        scanner.begin(self._kind)
         if (self._need.statement is not None or self.preparing is not None) and not self._fit(connection):
             return
-        self._scanner.out_parameters = self._verdict.calls and code == Command.STMT_EXECUTE
-        if self._scanner.makes_eof and (self._verdict.calls or self._verdict.multiple):
-            self._scanner.statements = calls_in(self._screening.text)
-        self._scanner.shown = self.value.shown
-        self._scanner.shows_all = PinReason.SESSION_TRACKING in self.value.pins
+        verdict = self._verdict
+        if verdict is not PLAIN:
+            scanner.out_parameters = verdict.calls and code == _EXECUTE
+            if scanner.makes_eof and (verdict.calls or verdict.multiple):
+                scanner.statements = calls_in(self._screening.text)
+        scanner.shown = value.shown
+        scanner.shows_all = bool(value.pins) and PinReason.SESSION_TRACKING in value.pins
         # An error packet has no status flags: until others come, those known stand.
-        self._scanner.status = self.value.status
-        self._stage = Stage.RUNNING
-        connection.unanswered += self._kind is not ResponseKind.NONE
-        connection.in_doubt = connection.in_doubt or code == Command.STMT_SEND_LONG_DATA
+        scanner.status = value.status
+        self._stage = _RUNNING
+        connection.unanswered += self._kind is not _NO_RESPONSE
+        if code == _LONG_DATA:
+            connection.in_doubt = True
         self._code = code
         self._answer_began = False
         if self.channel.full:
@@ -215,7 +227,7 @@ class CommandPhase(DiagnosticPhase):
         del packet
         if self._intake.uploading:
             self._continue_command()
-        elif self._kind is ResponseKind.NONE:
+        elif self._kind is _NO_RESPONSE:
             self._ended()
 
     # What the database sends (Borrower)
@@ -223,7 +235,7 @@ class CommandPhase(DiagnosticPhase):
     def backend_data(self, data: bytes) -> None:
         """A chunk of the response: on to the client."""
         scanner = self._scanner
-        is_awaited = self._stage is Stage.RUNNING or self._stage is Stage.FILE
+        is_awaited = self._stage is _RUNNING or self._stage is _FILE
         if not is_awaited:
             self.tenancy.cut(f"the target ended the connection: {farewell_text(data)}")
             return
@@ -246,8 +258,8 @@ class CommandPhase(DiagnosticPhase):
             self.channel.write(out)
         if scanner.done:
             self._ended()
-        elif scanner.infile and self._stage is Stage.RUNNING:
-            self._stage = Stage.FILE
+        elif scanner.infile and self._stage is _RUNNING:
+            self._stage = _FILE
             self._intake.begin_file(scanner.infile_sequence)
             self._continue_command()
 
@@ -300,19 +312,20 @@ class CommandPhase(DiagnosticPhase):
             return
         connection = self.tenancy.connection
         assert connection is not None
-        if self._scanner.lost_statement and self._retained and not self._answer_began:
+        if self._retained and self._scanner.lost_statement and not self._answer_began:
             self._heal(connection)
             return
         self._packet = self._retained = b""
         self._screening.text, text = b"", self._screening.text
-        if self._kind is not ResponseKind.NONE:
+        if self._kind is not _NO_RESPONSE:
             connection.unanswered -= 1
             connection.in_doubt = False
         verdict = self._verdict
         if self._rds is not None:
             verdict = self._rds.take_in(self._code, verdict, text, connection)
         self._outcomes.take_in(self._kind, self._code, verdict, text, self._scanner, connection)
-        if self.preparing is not None or self._need.statement is not None or self._need.real:
+        need = self._need
+        if self.preparing is not None or (need is not NOTHING and (need.statement is not None or need.real)):
             self._take_statement(text, connection)
         elif self._copy is not None:
             self._set_ended(text)
@@ -325,9 +338,9 @@ class CommandPhase(DiagnosticPhase):
 
     def _part(self) -> None:
         """Return the connection if nothing ties the session to it, and go on with the next command."""
-        if self._stage is Stage.CLOSED:
+        if self._stage is _CLOSED:
             return
-        self._stage = Stage.IDLE
+        self._stage = _IDLE
         if self.pin_watch.is_open:
             self.pin_watch.rests()
         connection = self.tenancy.connection
@@ -339,7 +352,7 @@ class CommandPhase(DiagnosticPhase):
         if connection is None:
             self._next()
             return
-        if self.value.tie() is Tie.NONE:
+        if self.value.tie() is _UNTIED:
             if (self._scanner.errno or self._scanner.warnings) and self.tenancy.may_hold:
                 self.tenancy.hold(self._hold_over)
             else:
@@ -369,10 +382,10 @@ class CommandPhase(DiagnosticPhase):
 
     def _let_go(self) -> None:
         """Return the connection, after it was asked for what is in doubt."""
-        if self._stage is Stage.CLOSED:
+        if self._stage is _CLOSED:
             return
         if self.value.must_ask:
-            self._stage = Stage.BUSY
+            self._stage = _BUSY
             self.tenancy.settle(self._settled)
         else:
             self.tenancy.release()

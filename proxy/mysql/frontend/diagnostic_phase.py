@@ -5,7 +5,7 @@ answered from what was read, GET DIAGNOSTICS becomes a SET, and constants stand 
 @@warning_count, @@error_count and CONNECTION_ID().
 """
 
-from collections.abc import Mapping
+from collections.abc import Container
 
 import attrs
 
@@ -13,6 +13,7 @@ from ...errors import diagnostics_gone
 from ..session.condition_answers import show_answer
 from ..session.condition_keeping import Keep, keeps_text
 from ..session.get_diagnostics import as_set, parse_get
+from ..session.given_numbers import given, places
 from ..session.need import Need
 from ..session.show_conditions import parse_show
 from ..session.substitution import Ask, constant
@@ -52,7 +53,7 @@ class DiagnosticPhase(StatementPhase):
         elif reads != verdict.reads or held.unread:
             verdict = self._explained(verdict)
         if reads & Diagnostics.FOUND_ROWS:
-            held.wants_found_rows = True
+            held.want_found_rows()
         need = need_of_text(verdict)
         self.run(ResponseKind.RESULT, verdict, attrs.evolve(need, reads=reads))
 
@@ -64,25 +65,40 @@ class DiagnosticPhase(StatementPhase):
         return attrs.evolve(verdict, explains_change=True, explains_visible_change=True, runs_code=False)
 
     def _constants(self, verdict: Verdict) -> dict[Ask, bytes]:
+        asks = verdict.asks | (Ask.CONNECTION_ID if verdict.asks_connection_id else Ask.NONE)
+        return {ask: constant(ask, number) for ask, number in self._numbers(asks).items()}
+
+    def _numbers(self, asks: Ask) -> dict[Ask, int]:
+        """Those of the numbers asked for that are known."""
         held = self.value.diagnostics
         numbers: dict[Ask, int | None] = {Ask.CONNECTION_ID: self.channel.number}
-        if verdict.asks & ~Ask.CONNECTION_ID:
+        if asks & ~Ask.CONNECTION_ID:
             counts = held.counts
             numbers |= {Ask.ROW_COUNT: counts.row_count, Ask.FOUND_ROWS: counts.found_rows}
-            if verdict.asks & _COUNTS and not held.unread:
+            if asks & _COUNTS and not held.unread:
                 numbers |= self._condition_counts()
-        asks = verdict.asks | (Ask.CONNECTION_ID if verdict.asks_connection_id else Ask.NONE)
-        found = ((ask, numbers.get(ask)) for ask in Ask if ask in asks)
-        return {ask: constant(ask, number) for ask, number in found if number is not None}
+        return {ask: number for ask, number in numbers.items() if number is not None and ask in asks}
 
-    def constants_for(self, source: bytes, verdict: Verdict) -> dict[Ask, bytes]:
-        """What is known of what a text that the present command runs asks for."""
-        self._screening.text = source
-        return self._constants(verdict)
+    def places(self, verdict: Verdict) -> dict[Ask, bytes]:
+        """What a text to be prepared is to have where it asks for a number; not all are known by then."""
+        found = places(self._asks_when_executed(verdict)) if verdict.asks else {}
+        if verdict.asks_connection_id:
+            found[Ask.CONNECTION_ID] = constant(Ask.CONNECTION_ID, self.channel.number)
+        return found
 
-    def replaced(self, verdict: Verdict, constants: Mapping[Ask, bytes]) -> Diagnostics:
-        """What a text does not read any longer that has these in it."""
-        return _replaced(verdict, constants)
+    def _asks_when_executed(self, verdict: Verdict) -> Ask:
+        asks = verdict.asks & ~Ask.CONNECTION_ID
+        # MySQL refuses to prepare a text with one of the others, and is to have its say.
+        return asks & ~_COUNTS if self.is_mysql else asks
+
+    def with_numbers(self, verdict: Verdict, need: Need) -> Need:
+        """What the present command needs to execute a statement that asks for what others have left."""
+        asks = self._asks_when_executed(verdict)
+        numbers = self._numbers(asks)
+        reads = need.reads & ~_replaced(verdict, numbers)
+        if reads & Diagnostics.FOUND_ROWS:
+            self.value.diagnostics.want_found_rows()
+        return attrs.evolve(need, reads=reads, given=given(asks, numbers))
 
     def _condition_counts(self) -> dict[Ask, int | None]:
         held = self.value.diagnostics
@@ -152,7 +168,7 @@ class DiagnosticPhase(StatementPhase):
         return True
 
 
-def _replaced(verdict: Verdict, constants: Mapping[Ask, bytes]) -> Diagnostics:
+def _replaced(verdict: Verdict, constants: Container[Ask]) -> Diagnostics:
     """What a text reads no longer."""
     replaced = Diagnostics.NONE
     if Ask.ROW_COUNT in constants:

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.digest import digest
-from ..session.pins import PinReason
+from ..session.pins import PinReason, RdsReason
 from ..session.prepared import NEW, OpenStatement
 from ..session.value import SessionValue
 from ..session.verdict import PLAIN, Diagnostics, Verdict
@@ -23,10 +23,14 @@ from .statements import remember_collation, with_known_collation
 
 __all__ = ["Outcomes"]
 
+_FOUND_BY_ASKING = (PinReason.UNTRACKED_STATE, PinReason.USER_VARIABLE)
 _LAST_GTID = "last_gtid"
 _LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
+# As plain names, since looking up a member of an enum costs more.
+_RESULT, _PREPARE = ResponseKind.RESULT, ResponseKind.PREPARE
+_FOUND_ROWS = Diagnostics.FOUND_ROWS
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
 
@@ -43,8 +47,9 @@ class Outcomes:
         self._seconds: Callable[[], float] = context.clock.seconds
         #: The statement whose collation is asked for, while it is.
         self._unsettled = b""
-        #: The statement that has run stored code, while the connection is asked what that has changed.
-        self._unexplained = b""
+        #: The statement after which the connection is asked what that has changed, and the pins by then.
+        self._asking = b""
+        self._pinned_before: frozenset[PinReason | RdsReason] = frozenset()
 
     def take_in(
         self,
@@ -56,12 +61,18 @@ class Outcomes:
         connection: BackendConnection,
     ) -> None:
         """Hold as a value what the response to a command said, and pin where that cannot be."""
-        if kind in _WITHOUT_STATUS:
+        if kind is not _RESULT and kind in _WITHOUT_STATUS:
             return
         value = self._value
         use = verdict.variables
-        if use is not None and use.assigned and kind is ResponseKind.RESULT:
-            value.variables.after(use, value.settings, failed=bool(scanner.errno))
+        if use is not None and use.assigned and kind is _RESULT:
+            is_known = not (value.unsettled or value.unreported or value.unexplained)
+            value.variables.after(use, value.settings, failed=bool(scanner.errno), certain=is_known)
+            was_pinned = PinReason.USER_VARIABLE in value.pins
+            if value.check_variables(self._seconds()):
+                self._log_pins([PinReason.USER_VARIABLE], text, connection)
+            elif was_pinned and PinReason.USER_VARIABLE not in value.pins:
+                connection.leave_traces(value)
         value.diagnostics.after(
             code,
             text,
@@ -78,27 +89,29 @@ class Outcomes:
             connection.leave_residue(value)
         if scanner.errno:
             self._take_error(verdict, text, connection)
-        if kind is ResponseKind.PREPARE:
+        if kind is _PREPARE:
             return
         connection.status = scanner.status
-        if scanner.result_set:
-            value.own_here |= Diagnostics.FOUND_ROWS
+        if scanner.result_set and value.own_here is not _FOUND_ROWS:
+            value.own_here |= _FOUND_ROWS
         if verdict is PLAIN and not scanner.changes and not value.wants_diagnostics:
             value.status = scanner.status & LASTING
         else:
             self._take_changes(verdict, text, scanner, connection)
         if value.savepoint or verdict.savepoint:
             value.note_savepoint(text, verdict, failed=bool(scanner.errno))
-        if scanner.last_insert_id or verdict is not PLAIN or scanner.result_set:
+        if scanner.last_insert_id or verdict is not PLAIN:
             unknown = scanner.result_set and verdict.returns_insert_id
             if value.take_insert_id(verdict, scanner.last_insert_id, unknown=unknown):
                 connection.keep_insert_id(value)
 
     def settled(self, connection: BackendConnection | None) -> None:
         """The values in effect are known now."""
-        text, self._unexplained = self._unexplained, b""
-        if text and PinReason.UNTRACKED_STATE in self._value.pins and connection is not None:
-            self._log_pins([PinReason.UNTRACKED_STATE], text, connection)
+        text, self._asking = self._asking, b""
+        new = [reason for reason in _FOUND_BY_ASKING if reason in self._value.pins]
+        new = [reason for reason in new if reason not in self._pinned_before]
+        if new and connection is not None:
+            self._log_pins(new, text, connection)
         text, self._unsettled = self._unsettled, b""
         remember_collation(text, self._value.settings, self._context.names_collations)
 
@@ -179,8 +192,16 @@ class Outcomes:
             value.unexplained = value.unexplained or bool(value.variables.asked)
         if verdict.assigned_variables and b"@@" in text and not verdict.tracks:
             value.note_reports(verdict, scanner.changes, failed=bool(scanner.errno))
-        if value.unexplained:
-            self._unexplained = text
+        if (
+            value.unexplained
+            and b"FLUSH" in text.upper()
+            and value.pin(PinReason.UNTRACKED_STATE, self._seconds())
+        ):
+            # The counts that tell what stored code has done may be 0 again.
+            new.append(PinReason.UNTRACKED_STATE)
+        if value.unexplained or value.variables.asked:
+            self._asking = text
+            self._pinned_before = frozenset(value.pins)
         if verdict.is_ddl:
             self._context.texts.doubt_all()
         if verdict.sets_global and not scanner.errno:

@@ -18,6 +18,7 @@ from ..session.verdict import Verdict
 from ..wire.commands import Command, ResponseKind
 from ..wire.datatypes import MalformedPacket, Reader
 from ..wire.execute_packets import (
+    ParameterTypes,
     parameter_types,
     statement_id,
     string_parameters,
@@ -48,6 +49,9 @@ __all__ = [
 
 #: MariaDB's way to say: the one prepared last.
 LAST_STATEMENT = 0xFFFFFFFF
+
+#: MYSQL_TYPE_NULL.
+_TYPE_NULL = b"\x06\0"
 
 #: Where a command's statement id ends.
 _ID_END = HEADER + 5
@@ -222,11 +226,13 @@ def ready_for_server(
     With it comes what the rest of a long one goes through. Raises MalformedPacket.
     """
     packet = with_statement_id(packet, server_id)
-    if packet[HEADER] not in EXECUTIONS or statement.types is None:
+    if packet[HEADER] not in EXECUTIONS or not statement.parameters:
         return packet, None
     if parameter_types(packet, statement.parameters, has_attributes=phase.has_attributes) is not None:
         return packet, None
-    insertion = types_insertion(packet, statement.types, has_attributes=phase.has_attributes)
+    # A client that has sent none sends nothing but NULL; the server's statement may have another client's.
+    types = statement.types or ParameterTypes(_TYPE_NULL * statement.parameters)
+    insertion = types_insertion(packet, types, has_attributes=phase.has_attributes)
     if not insertion.inserted:
         return packet, None
     shifted = ShiftedFrames(insertion.at, insertion.inserted)

@@ -60,7 +60,7 @@ def _take_answers(value: SessionValue, answers: dict[str, RawAnswer], detailed: 
     found = answers.get(_ASK_FOUND_ROWS)
     if found is not None:
         digits = (_row(found)[0] or "").replace("\0", "")
-        held.counts.know_found_rows(int(digits) if digits.isdecimal() else 0)
+        held.know_found_rows(int(digits) if digits.isdecimal() else 0)
     if not held.unread:
         return
     first, *_, last = questions(detailed)

@@ -98,7 +98,14 @@ class StatementPhase(KillPhase):
         if statement.prepared is not None:
             self._screening.text = statement.prepared.text
         executes = self._packet[HEADER] in EXECUTIONS
-        self.run(kind, verdict, need_of(self, statement, verdict, executes=executes))
+        need = need_of(self, statement, verdict, executes=executes)
+        if executes and verdict.asks:
+            need = self.with_numbers(verdict, need)
+        self.run(kind, verdict, need)
+
+    def with_numbers(self, verdict: Verdict, need: Need) -> Need:
+        """What the present command needs to execute a statement that asks for what others have left."""
+        raise NotImplementedError
 
     @property
     def command_text(self) -> bytes:
@@ -122,6 +129,8 @@ class StatementPhase(KillPhase):
     def run_source(self, source: bytes, verdict: Verdict, need: Need) -> None:
         """Send the present command, which runs this text."""
         self._screening.text = source
+        if verdict.asks and need.statement is not None:
+            need = self.with_numbers(verdict, need)
         self.run(ResponseKind.RESULT, verdict, need)
 
     def _fit(self, connection: BackendConnection) -> bool:

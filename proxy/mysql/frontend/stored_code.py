@@ -1,9 +1,10 @@
 """What stored code has done to a session that the tracker does not tell: which user variables it has set.
 
 A server counts a session's statements of each kind, also those in procedures, functions and triggers, and a
-reset makes the counts 0 (MySQL manual, "Server Status Variables", Com_xxx). So it can be told whether a changed
-state is one of user variables only. Their names are in information_schema.USER_VARIABLES on MariaDB, and in
-performance_schema.user_variables_by_thread on MySQL for those who may read that.
+reset makes the counts 0 (MySQL manual, "Server Status Variables", Com_xxx). So it can be told whether a
+changed state is one of user variables only. Their names are in
+information_schema.USER_VARIABLES on MariaDB, and in performance_schema.user_variables_by_thread on MySQL for
+those who may read that.
 """
 
 from collections.abc import Callable, Generator
@@ -28,11 +29,13 @@ _COUNTS = (
 _ON_MYSQL = ",'Com_create_table'"
 #: One more than may be held tells that there are too many.
 _NAMES_ON_MARIADB = (
-    "SELECT VARIABLE_NAME FROM information_schema.USER_VARIABLES WHERE VARIABLE_VALUE IS NOT NULL LIMIT 257"
+    "SELECT VARIABLE_NAME FROM information_schema.USER_VARIABLES"
+    " WHERE VARIABLE_VALUE IS NOT NULL AND LEFT(VARIABLE_NAME,10)<>'rds_proxy_' LIMIT 257"
 )
 _NAMES_ON_MYSQL = (
     "SELECT VARIABLE_NAME FROM performance_schema.user_variables_by_thread"
-    " WHERE THREAD_ID=PS_CURRENT_THREAD_ID() AND VARIABLE_VALUE IS NOT NULL LIMIT 257"
+    " WHERE THREAD_ID=PS_CURRENT_THREAD_ID() AND VARIABLE_VALUE IS NOT NULL"
+    " AND LEFT(VARIABLE_NAME,10)<>'rds_proxy_' LIMIT 257"
 )
 
 
@@ -40,7 +43,7 @@ _NAMES_ON_MYSQL = (
 def find_variables(
     connection: BackendConnection, value: SessionValue, seconds: Callable[[], float]
 ) -> Generator[Deferred[Any], Any, None]:
-    """Have the user variables asked for that stored code has set; pin where it may have left anything else."""
+    """Have the user variables asked for that stored code has set; pin where it may have left more."""
     value.unexplained = False
     is_mariadb = "MariaDB" in connection.server_version
     answer = yield query(connection, _COUNTS.format("" if is_mariadb else _ON_MYSQL))

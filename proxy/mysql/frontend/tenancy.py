@@ -17,7 +17,7 @@ from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed
 from ..backend.own_commands import confirm, save_insert_id
 from ..backend.preparing import StatementRefused
-from ..session.need import Need
+from ..session.need import NOTHING, Need
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
@@ -34,6 +34,7 @@ MAX_RETRIES = 3
 
 #: How often no connection was lent.
 _NEVER = -1
+_NO_READS = Diagnostics.NONE
 _OUTLIVES_STATEMENTS = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
 
@@ -93,20 +94,14 @@ class Tenancy:
         if connection is not None:
             self._stop_holding()
             self._was_asked = False
-            foreign = self._foreign(connection, need.reads)
-            gives_id = need.reads == Diagnostics.LAST_INSERT_ID
-            gives_id = gives_id and not connection.knows_insert_id_of(self._value)
-            if foreign:
-                self._refuse_diagnostics(foreign, refused)
-            elif gives_id or lacks_statement(connection, need):
-                reads = Diagnostics.LAST_INSERT_ID if gives_id else Diagnostics.NONE
-                self._bring(connection, attrs.evolve(need, reads=reads), granted, refused)
-            else:
+            if need is NOTHING:
                 granted(connection)
+            else:
+                self._use_own(connection, need, granted, refused)
             return
         value = self._value
         wanted = reads = need.reads
-        if reads or value.insert_id_at is not None:
+        if reads is not _NO_READS or value.insert_id_at is not None:
             connection = self._connection_that_knows(reads)
             if connection is not None:
                 if connection.insert_id_is_exact or not reads & Diagnostics.LAST_INSERT_ID:
@@ -124,7 +119,7 @@ class Tenancy:
             self._context.pool.discard(connection)
             connection = self._context.pool.take(self._key, value.settings)
         if connection is not None:
-            self._take(connection, _reading(need, reads), granted, refused)
+            self._take(connection, need if reads is need.reads else _reading(need, reads), granted, refused)
             return
         self._pending = borrow = self._context.pool.borrow(self._key, value.settings, self._program)
 
@@ -139,6 +134,25 @@ class Tenancy:
 
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
+
+    def _use_own(
+        self,
+        connection: BackendConnection,
+        need: Need,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
+    ) -> None:
+        """Use the connection that the session has."""
+        foreign = self._foreign(connection, need.reads)
+        gives_id = need.reads == Diagnostics.LAST_INSERT_ID
+        gives_id = gives_id and not connection.knows_insert_id_of(self._value)
+        if foreign:
+            self._refuse_diagnostics(foreign, refused)
+        elif gives_id or need.given or lacks_statement(connection, need):
+            reads = Diagnostics.LAST_INSERT_ID if gives_id else Diagnostics.NONE
+            self._bring(connection, attrs.evolve(need, reads=reads), granted, refused)
+        else:
+            granted(connection)
 
     def stop_waiting(self) -> bool:
         """Leave the queue for a connection, as killed; False if the session does not wait there."""
@@ -228,9 +242,9 @@ class Tenancy:
         if self._over:
             self._context.pool.give_back(connection)
             return
-        if self._last != (connection, connection.serial):
-            self._value.ever_own |= self._value.own_here
-            self._value.own_here = self._value.clean_here = Diagnostics.NONE
+        last = self._last
+        if last is None or last[0] is not connection or last[1] != connection.serial:
+            self._value.moves()
         if is_ready(connection, self._value, need):
             connection.lend(self._borrower)
             self.connection = connection
@@ -333,8 +347,8 @@ class Tenancy:
         self._hold = self._context.clock.callLater(self._context.options.diagnostics_hold_timeout, over)
 
     def _stop_holding(self) -> None:
-        hold, self._hold = self._hold, None
-        if hold is not None:
+        if self._hold is not None:
+            hold, self._hold = self._hold, None
             hold.cancel()
 
     def settle(self, settled: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
 from ..session.prepared import NEW, OpenStatement
 from ..session.screen import Dialect, dialect_of
-from ..session.substitution import Ask, constant, substituted
+from ..session.substitution import substituted
 from ..session.text_prepared import renamed
 from ..session.text_statements import (
     classes_of_variables,
@@ -30,7 +30,8 @@ from ..session.text_statements import (
 )
 from ..session.user_variables import Kind
 from ..session.value import SessionValue
-from ..session.verdict import PLAIN, Diagnostics, End, TextDeallocate, TextExecute, TextPrepare, Verdict
+from ..session.variable_use import runs_only_built_ins
+from ..session.verdict import PLAIN, End, TextDeallocate, TextExecute, TextPrepare, Verdict
 from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER, frame
 from ..wire.scanner import ResponseScanner
@@ -141,9 +142,9 @@ def _prepare(phase: "DiagnosticPhase", packet: bytes, verdict: Verdict, command:
         return
     text = client_text = phase.command_text
     shown = source
-    if of_source.asks_connection_id:
-        number = constant(Ask.CONNECTION_ID, phase.channel.number)
-        source = substituted(source, {Ask.CONNECTION_ID: number}, backslash_escapes=phase.backslash_escapes)
+    places = phase.places(of_source)
+    if places:
+        source = substituted(source, places, backslash_escapes=phase.backslash_escapes)
     literal = literal_of(
         source, double_quoted=command.double_quoted, backslash_escapes=phase.backslash_escapes
     )
@@ -203,9 +204,16 @@ def _source_in(value: SessionValue, name: str) -> bytes | None:
     if held.kind is not Kind.STRING:
         return held.value
     charset = held.collation.partition("_")[0]
-    if charset != "binary" and dialect_of(charset, no_backslash_escapes=False) is Dialect.OPAQUE:
+    if dialect_of(charset, no_backslash_escapes=False) is Dialect.OPAQUE:
         return None
-    return held.value if held.value.isascii() else None
+    return held.value if held.value.isascii() or _is_unconverted(value, charset) else None
+
+
+def _is_unconverted(value: SessionValue, charset: str) -> bool:
+    """Whether a literal with a variable's bytes means the same."""
+    variables = value.settings.variables
+    is_same = charset == "utf8mb4" == variables.get("character_set_client", "")
+    return is_same and variables.get("collation_connection", "").startswith("utf8mb4_")
 
 
 def _prepare_real(
@@ -222,10 +230,8 @@ def prepare_named(phase: "StatementPhase", statement: OpenStatement, connection:
     """The present command is to prepare a statement on this connection."""
     if phase.text_command is None:
         return
-    former, statement.server_id = statement.server_id, take_name(connection)
-    if former is not None:
-        # The server had no room for one more, and has not got it.
-        connection.statements.spare_name(former)
+    # A name whose PREPARE has failed is not used again: only one that a server has makes room there.
+    statement.server_id = take_name(connection)
     phase.rename_command(name_of(statement.server_id))
 
 
@@ -237,8 +243,6 @@ def text_prepare_ended(
     value.texts.close(statement.name)
     if scanner.errno:
         value.give_up(_PREPARED, statement.name)
-        if server_id is not None:
-            connection.statements.spare_name(server_id)
         return
     value.texts.open(statement)
     if statement.prepared is not None and server_id is not None:
@@ -260,12 +264,19 @@ def _execute(phase: "DiagnosticPhase", verdict: Verdict, command: TextExecute) -
         executed(statement.verdict, command.using), command.using, value.variables.values
     )
     text = phase.command_text
-    if of_source.reads or of_source.asks:
-        of_source, statement = _with_constants(phase, of_source, statement)
-        if of_source.reads & Diagnostics.FOUND_ROWS:
-            value.diagnostics.wants_found_rows = True
+    if _switches_schema(phase, statement):
+        # Servers go to the statement's schema and back, and report both as a change.
+        of_source = attrs.evolve(of_source, explains_visible_change=True)
     phase.text_command = TextCommand(text, text, command)
     phase.run_source(statement.source, of_source, _need(phase, statement, of_source, command))
+
+
+def _switches_schema(phase: "DiagnosticPhase", statement: OpenStatement) -> bool:
+    """Whether that alone can be what a changed state is about."""
+    prepared = statement.prepared
+    if prepared is None or prepared.meaning.schema == phase.value.settings.schema:
+        return False
+    return runs_only_built_ins(statement.source, phase.backslash_escapes)
 
 
 def _verdict_by_name(value: SessionValue, verdict: Verdict, command: TextExecute) -> Verdict:
@@ -274,22 +285,6 @@ def _verdict_by_name(value: SessionValue, verdict: Verdict, command: TextExecute
     if of_source is not None:
         return executed(of_source, command.using)
     return verdict if _hides_names(value) else _without_pin(verdict)
-
-
-def _with_constants(
-    phase: "DiagnosticPhase", of_source: Verdict, statement: OpenStatement
-) -> tuple[Verdict, OpenStatement]:
-    """The statement with what the session knows in the place of what it asks for."""
-    constants = phase.constants_for(statement.source, of_source)
-    if not constants or statement.prepared is None:
-        return of_source, statement
-    escapes = phase.backslash_escapes
-    source = substituted(statement.source, constants, backslash_escapes=escapes)
-    literal = literal_of(source, double_quoted=False, backslash_escapes=escapes)
-    if source == statement.source or phase.value.settings.meaning is not statement.prepared.meaning:
-        return of_source, statement
-    stand_in = _shared(phase, statement.name, source, literal, of_source)
-    return attrs.evolve(of_source, reads=of_source.reads & ~phase.replaced(of_source, constants)), stand_in
 
 
 def _need(phase: "DiagnosticPhase", statement: OpenStatement, verdict: Verdict, command: TextExecute) -> Need:

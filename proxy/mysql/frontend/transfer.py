@@ -40,7 +40,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, need: Need) -> 
 
 def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether a command needs what is not there, or needs something not to be there."""
-    if lacks_statement(connection, need):
+    if need.given or lacks_statement(connection, need):
         return True
     return bool(connection.cleared) and _reads_cleared(connection, value, need)
 
@@ -94,9 +94,7 @@ def bring(
             raise
     for statement in need.real:
         yield prepare_real(connection, value, statement)
-    for statement in need.real:
-        yield prepare_real(connection, value, statement)
-    yield become(connection, value.settings, value.variables.values)
+    yield become(connection, value.settings, value.variables.values, need.given)
     if need.reads:
         yield give_insert_id(connection, value)
 
@@ -184,7 +182,7 @@ def settle(
     if value.unexplained:
         yield find_variables(connection, value, seconds)
     if value.variables.asked:
-        yield ask_variables(connection, value)
+        yield ask_variables(connection, value, seconds)
     if value.doubtful_locks:
         yield ask_locks(connection, value)
     connection.has_now(value)
@@ -220,7 +218,9 @@ def ask_locks(connection: BackendConnection, value: SessionValue) -> Generator[D
 
 
 @inlineCallbacks
-def ask_variables(connection: BackendConnection, value: SessionValue) -> Generator[Deferred[Any], Any, None]:
+def ask_variables(
+    connection: BackendConnection, value: SessionValue, seconds: Callable[[], float]
+) -> Generator[Deferred[Any], Any, None]:
     """Ask for the user variables whose values only this connection knows.
 
     The question clears warnings and makes FOUND_ROWS() 1.
@@ -233,5 +233,9 @@ def ask_variables(connection: BackendConnection, value: SessionValue) -> Generat
             connection.abort("not the answer to what was asked")
             raise ConnectFailed("the target's answer is not the one to the proxy's question")
         value.variables.answered(part, answered(part, answer.columns, answer.rows[0]))
+    before = PinReason.USER_VARIABLE in value.pins
+    value.check_variables(seconds())
+    if before and PinReason.USER_VARIABLE not in value.pins:
+        connection.leave_traces(value)
     value.own_here &= ~Diagnostics.FOUND_ROWS
     value.clean_here &= ~Diagnostics.FOUND_ROWS

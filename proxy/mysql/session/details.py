@@ -60,8 +60,10 @@ def with_details(
             verdict, pins=pins, variables=use if use is not None and use.mentioned else None
         )
     elif not _is_worth_a_look(verdict, first, words):
-        is_certain = verdict.is_ddl and not lexed.variable
-        return attrs.evolve(verdict, is_ddl=first in DEFINES) if is_certain else verdict
+        if lexed.variable or not verdict.runs_code:
+            return verdict
+        runs_code = verdict.calls or not runs_only_built_ins(text, backslash_escapes, lexed)
+        return attrs.evolve(verdict, is_ddl=first in DEFINES, runs_code=runs_code)
     if len(text) > LONGEST_TEXT or lexed.variable:
         return verdict
     return _Look(verdict, text, use, backslash_escapes).verdict()

@@ -11,14 +11,23 @@ from .row_counts import RowCounts
 
 __all__ = ["HeldDiagnostics"]
 
-#: Bytes of a text in which SQL_CALC_FOUND_ROWS is looked for; it comes before the select list.
-_BEGINNING = 96
+#: A query with one of these words may have found more rows than it sends.
+_COUNTS_ROWS = (b"SQL_CALC_FOUND_ROWS", b"UNION", b"EXCEPT", b"INTERSECT")
 
 
 class HeldDiagnostics:
     """``conditions`` were read; ``unread`` if those that count are on the connection."""
 
-    __slots__ = ("_warnings", "conditions", "counts", "error", "unread", "wants_details", "wants_found_rows")
+    __slots__ = (
+        "_has_counted",
+        "_warnings",
+        "conditions",
+        "counts",
+        "error",
+        "unread",
+        "wants_details",
+        "wants_found_rows",
+    )
 
     def __init__(self) -> None:
         self.counts = RowCounts(is_mariadb=False)
@@ -29,6 +38,8 @@ class HeldDiagnostics:
         #: Number and SQL state of the error with which the last statement with conditions ended.
         self.error = (0, "")
         self._warnings = 0
+        #: The last query was one whose FOUND_ROWS() may be known to the connection only.
+        self._has_counted = False
 
     @property
     def must_ask(self) -> bool:
@@ -37,8 +48,21 @@ class HeldDiagnostics:
 
     @property
     def must_ask_found_rows(self) -> bool:
-        """Whether FOUND_ROWS() is unknown and wanted."""
-        return self.wants_found_rows and self.counts.found_rows is None
+        """Whether FOUND_ROWS() is unknown, and wanted or of a query with rows.
+
+        Of statements without rows it is asked only for sessions that are known to want it, since an UPDATE
+        that nobody asks about would cost as much.
+        """
+        return (self._has_counted or self.wants_found_rows) and self.counts.found_rows is None
+
+    def want_found_rows(self) -> None:
+        """The session asks for FOUND_ROWS() where only its connection knows."""
+        self.wants_found_rows = self.wants_found_rows or not self._has_counted
+
+    def know_found_rows(self, asked: int) -> None:
+        """What the connection has answered."""
+        self.counts.know_found_rows(asked)
+        self._has_counted = False
 
     @property
     def detailed(self) -> int:
@@ -72,9 +96,9 @@ class HeldDiagnostics:
             rows=rows,
             is_cursor=is_cursor,
         )
-        if in_rows and not self.wants_found_rows:
-            # Who has it counted asks for the number.
-            self.wants_found_rows = b"SQL_CALC_FOUND_ROWS" in text[:_BEGINNING].upper()
+        if in_rows:
+            capitals = text.upper()
+            self._has_counted = any(word in capitals for word in _COUNTS_ROWS)
         if errno or (warnings and is_statement(command)):
             if not adds(command, text, errno, is_mariadb=self.counts.is_mariadb):
                 self.conditions = NO_CONDITIONS

@@ -10,7 +10,7 @@ from typing import Final
 
 from .settings import Settings
 from .user_variables import MAX_VARIABLES, VARIABLES_LIMIT, NotHeld, Variable
-from .variable_literals import BareNull, resolved
+from .variable_literals import BareNull, TextLiteral, resolved
 from .variable_use import VariableUse
 
 __all__ = ["NO_VARIABLES", "HeldVariables"]
@@ -34,8 +34,8 @@ class HeldVariables:
         """Whether they take more room than a session has for them."""
         return len(self.values) > MAX_VARIABLES or sum(v.size for v in self.values.values()) > VARIABLES_LIMIT
 
-    def after(self, use: VariableUse, session: Settings, *, failed: bool) -> None:
-        """Take in that a text was run; ``session``: the settings when it was sent."""
+    def after(self, use: VariableUse, session: Settings, *, failed: bool, certain: bool = True) -> None:
+        """Take in that a text was run; ``session``: the settings then, if they are ``certain``."""
         if not use.assigned:
             return
         known: dict[str, Variable] = {}
@@ -43,6 +43,8 @@ class HeldVariables:
             for name, literal in use.literals.items():
                 if isinstance(literal, BareNull) and (name in self.asked or name in self.not_held):
                     # It keeps a type that is not known.
+                    continue
+                if isinstance(literal, TextLiteral) and not certain:
                     continue
                 value = resolved(literal, session, self.values.get(name))
                 if value is not None:

@@ -2,6 +2,7 @@
 
 import attrs
 
+from .given_numbers import NO_NUMBERS, GivenNumbers
 from .prepared import OpenStatement, ServerState
 from .verdict import Diagnostics
 
@@ -13,7 +14,7 @@ class Need:
     """``reads``: diagnostics of an earlier statement. ``statement``: to be there, in one of the ``states``.
 
     ``variables``: names of the user variables that are read. ``real``: text statements that are to be there
-    by the client's own names.
+    by the client's own names. ``given``: numbers that the statement finds in variables of the proxy.
     """
 
     reads: Diagnostics = Diagnostics.NONE
@@ -21,6 +22,7 @@ class Need:
     states: tuple[ServerState, ...] = ()
     variables: frozenset[str] = frozenset()
     real: tuple[OpenStatement, ...] = ()
+    given: GivenNumbers = NO_NUMBERS
 
 
 NOTHING = Need()

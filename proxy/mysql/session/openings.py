@@ -320,7 +320,9 @@ def _names_function(piece: Piece, names: Iterable[bytes]) -> bool:
 def _is_all_of(statement: Statement) -> bool:
     """Whether the statement is SELECT or DO of RELEASE_ALL_LOCKS() alone, which then runs once."""
     words = [piece.text.upper() for piece in statement.pieces]
-    return words[:1] in ([b"SELECT"], [b"DO"]) and words[1:] == [_RELEASE_ALL, b"(", b")"]
+    has_alias = len(words) == 6 and words[4] == b"AS"
+    called = words[1:4] == [_RELEASE_ALL, b"(", b")"]
+    return words[:1] in ([b"SELECT"], [b"DO"]) and called and (len(words) == 4 or has_alias)
 
 
 def _lock_name(pieces: Sequence[Piece], at: int, backslash_escapes: bool) -> str:

@@ -12,7 +12,31 @@ from weakref import WeakValueDictionary
 
 from ..wire.status import Status
 
-__all__ = ["FRESH", "Settings", "assignments", "autocommit_of", "literal", "never_replay", "settings"]
+__all__ = [
+    "FRESH",
+    "ONE_SHOT_VARIABLES",
+    "Settings",
+    "assignments",
+    "autocommit_of",
+    "literal",
+    "never_replay",
+    "settings",
+]
+
+#: Variables that are for one statement, or change by themselves; a session that sets one is pinned.
+ONE_SHOT_VARIABLES: Final = frozenset(
+    {
+        "gtid_next",
+        "gtid_seq_no",
+        "insert_id",
+        "pseudo_replica_mode",
+        "pseudo_slave_mode",
+        "pseudo_thread_id",
+        "rand_seed1",
+        "rand_seed2",
+        "timestamp",
+    }
+)
 
 #: Variables the tracker reports that are no settings: derived from another one, or the proxy's own.
 _NOT_SETTINGS: Final = frozenset(
@@ -20,6 +44,7 @@ _NOT_SETTINGS: Final = frozenset(
         "character_set_connection",  # follows from collation_connection
         "last_insert_id",
         "identity",
+        *ONE_SHOT_VARIABLES,
         "statement_id",
         "last_gtid",
         "session_track_system_variables",

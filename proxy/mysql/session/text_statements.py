@@ -114,7 +114,7 @@ def with_lock_names(verdict: Verdict, using: Sequence[str], held: Mapping[str, V
         name = variable.value if variable is not None and variable.kind is Kind.STRING else None
         if name is None or not name.isascii():
             return verdict
-        names.add(name.decode("ascii").lower())
+        names.add(name.decode("ascii"))
     if not verdict.lock_parameters:
         return verdict
     return attrs.evolve(verdict, names={**verdict.names, PinReason.NAMED_LOCK: frozenset(names)})

@@ -5,6 +5,7 @@ has. Where neither the protocol nor the lexer can tell what a statement left beh
 """
 
 import enum
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -16,13 +17,16 @@ from .held_variables import HeldVariables
 from .pin_ends import ENDING, UNNAMED, apply
 from .pins import PinReason, Reason
 from .prepared import MAX_TEXTS_SIZE, OpenStatement
-from .settings import Settings
+from .settings import ONE_SHOT_VARIABLES, Settings
 from .text_statements import TextStatements
 from .verdict import Diagnostics, Verdict
 
 __all__ = ["SessionValue", "Tie"]
 
+#: The name of what pins where user variables take too much room together.
+_TOO_MANY = "(too many)"
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
+_LEADING_COMMENTS = re.compile(rb"(?:\s++|/\*(?!M?!).*?\*/|(?:#|--\s)[^\n]*+\n)*+", re.DOTALL)
 _IN_TRANSACTION = int(Status.IN_TRANS | Status.IN_TRANS_READONLY)
 
 
@@ -32,6 +36,11 @@ class Tie(enum.Enum):
     NONE = "none"
     TRANSACTION = "transaction"
     PINNED = "pinned"
+
+
+# As plain names, since looking up a member of an enum costs more.
+_UNTIED, _TRANSACTION, _PINNED = Tie.NONE, Tie.TRANSACTION, Tie.PINNED
+_NOTHING_OWN = Diagnostics.NONE
 
 
 class KeepsInsertId(Protocol):
@@ -69,9 +78,9 @@ class SessionValue:
         "statements",
         "status",
         "texts",
+        "trackers_set",
         "unexplained",
         "unreported",
-        "trackers_set",
         "unsettled",
         "variables",
         "wants_diagnostics",
@@ -145,7 +154,8 @@ class SessionValue:
     @property
     def must_ask(self) -> bool:
         """Whether the connection has to be asked before it may be returned."""
-        return self.is_doubtful or self.diagnostics.must_ask
+        held = self.diagnostics
+        return held.unread or self.is_doubtful or (held.wants_found_rows and held.must_ask)
 
     @property
     def is_doubtful(self) -> bool:
@@ -166,10 +176,10 @@ class SessionValue:
     def tie(self) -> Tie:
         """Whether the connection must be kept."""
         if self.pins:
-            return Tie.PINNED
+            return _PINNED
         if self.status & _IN_TRANSACTION or self.characteristics or self.savepoint:
-            return Tie.TRANSACTION
-        return Tie.NONE
+            return _TRANSACTION
+        return _UNTIED
 
     def pin(self, reason: Reason, now: float) -> bool:
         """Pin; returns whether the reason is new."""
@@ -229,6 +239,8 @@ class SessionValue:
         if verdict.tracks and self._takes_trackers(verdict, failed=failed):
             pins -= {PinReason.SESSION_TRACKING}
         new = apply(self, verdict, pins, self.settings.schema, failed=failed, now=now)
+        if self._was_set_unsaid(verdict, changes) and self.pin(PinReason.ONE_SHOT_VARIABLE, now):
+            new.append(PinReason.ONE_SHOT_VARIABLE)
         if verdict.releases_lock or PinReason.NAMED_LOCK in verdict.pins:
             self.doubtful_locks = PinReason.NAMED_LOCK in self.pins
         for change in changes:
@@ -245,6 +257,24 @@ class SessionValue:
         ):
             new.append(PinReason.SESSION_TRACKING)
         return new
+
+    def _was_set_unsaid(self, verdict: Verdict, changes: Iterable[SessionChanges]) -> bool:
+        """Whether stored code has set a variable that is for one statement."""
+        if PinReason.ONE_SHOT_VARIABLE in verdict.pins or PinReason.ONE_SHOT_VARIABLE in verdict.names:
+            return False
+        return any(name in ONE_SHOT_VARIABLES for change in changes for name, _ in change.variables)
+
+    def check_variables(self, now: float) -> bool:
+        """Pin as long as user variables cannot be held; whether that is new."""
+        wanted: set[object] = set(self.variables.not_held)
+        if self.variables.are_too_many:
+            wanted.add(_TOO_MANY)
+        for name in self.names.get(PinReason.USER_VARIABLE, set()) - wanted - {UNNAMED}:
+            self.give_up(PinReason.USER_VARIABLE, name)
+        before = PinReason.USER_VARIABLE in self.pins
+        for name in wanted:
+            self.pin_for(PinReason.USER_VARIABLE, name, now)
+        return bool(wanted) and not before
 
     def _takes_trackers(self, verdict: Verdict, *, failed: bool) -> bool:
         """Hold what the client wants to be told of, which the connection need not know."""
@@ -268,9 +298,9 @@ class SessionValue:
         elif verdict.savepoint:
             self.savepoint = self.savepoint or not failed
         elif self.savepoint and not failed:
-            word = text.lstrip()[:8].upper()
+            word = _LEADING_COMMENTS.sub(b"", text, count=1)[:8].upper()
             ends = word.startswith(b"COMMIT") or (word == b"ROLLBACK" and b"TO" not in text.upper())
-            self.savepoint = not ends
+            self.savepoint = not (ends or verdict.is_ddl)
 
     def _take_change(self, change: SessionChanges, verdict: Verdict) -> None:
         if change.transaction_characteristics is not None:
@@ -287,6 +317,15 @@ class SessionValue:
         if charset_only or not verdict.names_only_variables:
             self.unsettled = True
 
+    def moves(self) -> None:
+        """Its next statement is on another connection, or somebody else has used the one it had."""
+        own = self.own_here
+        if own is not _NOTHING_OWN:
+            if self.ever_own is not own:
+                self.ever_own |= own
+            self.own_here = _NOTHING_OWN
+        self.clean_here = _NOTHING_OWN
+
     def take_insert_id(self, verdict: Verdict, last_insert_id: int, *, unknown: bool) -> bool:
         """What the OK packet of a statement says of LAST_INSERT_ID(); whether only its connection knows now.
 
@@ -296,7 +335,9 @@ class SessionValue:
         if last_insert_id:
             self.reported_insert_id = last_insert_id
             return True
-        return unknown or verdict.calls or bool(verdict.reads & Diagnostics.LAST_INSERT_ID)
+        if unknown or verdict.calls:
+            return True
+        return verdict.reads is not _NOTHING_OWN and bool(verdict.reads & Diagnostics.LAST_INSERT_ID)
 
     def know_insert_id(self, asked: int) -> None:
         """What the connection that knows has answered; 0 if its statements left LAST_INSERT_ID() alone."""

@@ -6,6 +6,7 @@ payloads, without the four bytes of packet header.
 
 import enum
 import re
+from functools import lru_cache
 
 import attrs
 
@@ -16,6 +17,7 @@ __all__ = [
     "EOF",
     "ERR",
     "LOCAL_INFILE",
+    "NO_CHANGES",
     "OK",
     "ErrorPacket",
     "OkPacket",
@@ -41,6 +43,10 @@ _PROGRESS = b"\xff\xff\xff"
 #: MySQL reports this read-only variable with every statement where all variables are tracked.
 STATEMENT_COUNTER = "statement_id"
 
+#: Tracker blocks that are decoded once, and how long each of them may be, in bytes.
+_REMEMBERED = 256
+_LONGEST_REMEMBERED = 64
+
 
 class StateType(enum.IntEnum):
     """What a session tracker entry tells."""
@@ -65,6 +71,10 @@ class SessionChanges:
     schema: str | None = None
     state_changed: bool = False
     transaction_characteristics: str | None = None
+
+
+#: What a block says that has nothing in it but the state of the transaction.
+NO_CHANGES = SessionChanges()
 
 
 @attrs.frozen
@@ -173,6 +183,10 @@ def farewell_text(data: bytes) -> str:
 
 def decode_session_changes(block: bytes) -> SessionChanges:
     """Decode a tracker block; entries of unknown types are skipped. Raises MalformedPacket."""
+    return _remembered_changes(block) if len(block) <= _LONGEST_REMEMBERED else _decoded_changes(block)
+
+
+def _decoded_changes(block: bytes) -> SessionChanges:
     variables: list[tuple[str, str]] = []
     schema = characteristics = None
     state_changed = False
@@ -195,7 +209,13 @@ def decode_session_changes(block: bytes) -> SessionChanges:
             state_changed = entry.rest()[-1:] == b"1"
         elif kind == StateType.TRANSACTION_CHARACTERISTICS:
             characteristics = _text(entry.lenenc_bytes())
+    if not variables and schema is None and not state_changed and characteristics is None:
+        return NO_CHANGES
     return SessionChanges(tuple(variables), schema, state_changed, characteristics)
+
+
+#: A target that reports the state of transactions sends the same few blocks with every other statement.
+_remembered_changes = lru_cache(_REMEMBERED)(_decoded_changes)
 
 
 def _text(value: bytes) -> str:

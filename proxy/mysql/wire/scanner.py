@@ -19,12 +19,13 @@ packets. MySQL manual, "Text Resultset", "COM_STMT_PREPARE Response".
 """
 
 from .commands import ResponseKind
-from .datatypes import MalformedPacket
+from .datatypes import MalformedPacket, lenenc_bytes
 from .framing import HEADER, MAX_PAYLOAD, frame
 from .results import (
     EOF,
     ERR,
     LOCAL_INFILE,
+    NO_CHANGES,
     OK,
     OkPacket,
     SessionChanges,
@@ -59,15 +60,20 @@ _NO_ERRORS: frozenset[int] = frozenset()
 
 #: As a number: comparing flags of an enum costs more.
 MORE_RESULTS = int(Status.MORE_RESULTS_EXISTS)
+# As plain names for the same reason.
+_HEAD, _PREPARE, _COLUMNS = State.HEAD, State.PREPARE, State.COLUMNS
+_ROWS, _STRING, _DONE = State.ROWS, State.STRING, State.DONE
+#: Bytes in front of the state block of an OK packet all of whose numbers and lengths take one byte.
+_TO_STATE = 9
 _STATE_CHANGED = int(Status.SESSION_STATE_CHANGED)
 
 
 class ResponseScanner:
     """One per client session; ``begin`` readies it for the next response.
 
-    After ``done``: ``status``, ``warnings``, ``affected_rows`` and ``last_insert_id`` are those of the last
-    result, ``errno`` is set when it ended in an error, ``changes`` holds every session change reported on the
-    way, ``statement_id`` a prepared statement's id.
+    After ``done``: ``status``, ``warnings`` and ``affected_rows`` are those of the last result,
+    ``last_insert_id`` is the last that any result has told, ``errno`` is set when it ended in an error,
+    ``changes`` holds every session change reported on the way, ``statement_id`` a prepared statement's id.
     """
 
     #: Whether the client gets EOF packets, for which ``statements`` and ``out_parameters`` are needed.
@@ -134,9 +140,9 @@ class ResponseScanner:
         self._continued = False
         self._columns = 0
         self._next_columns = 0
-        self._after_columns = State.ROWS
+        self._after_columns = _ROWS
         self._offset = 0
-        self.done = kind is ResponseKind.NONE
+        self.done = self._state is _DONE
         self.infile = False
         #: The id, as the database counts, with which it has asked for a file.
         self.infile_sequence = 0
@@ -178,7 +184,7 @@ class ResponseScanner:
 
     def feed(self, data: bytes) -> bytes:
         """Scan a chunk; returns the bytes for the client. Raises MalformedPacket."""
-        if self._state is State.DONE:
+        if self._state is _DONE:
             raise MalformedPacket("data after the end of a response")
         if self._held:
             data = self._held + data
@@ -209,8 +215,11 @@ class ResponseScanner:
         pieces: list[bytes] = []
         start = 0
         while position < size:
-            if self._state is State.ROWS and not self._continued:
-                position = self._pass_rows(data, position)
+            if not self._continued:
+                if self._state is _ROWS:
+                    position = self._pass_rows(data, position)
+                elif self._columns > 1 and self._state is _COLUMNS:
+                    position = self._pass_columns(data, position)
                 if position >= size:
                     break
             if not self._is_complete(data, position):
@@ -223,7 +232,7 @@ class ResponseScanner:
                 pieces += (data[start:position], replacement)
                 start = min(end, size)
             position = end
-            if self._state is State.DONE and position < size:
+            if self._state is _DONE and position < size:
                 raise MalformedPacket("data after the end of a response")
         self._skip = position - size
         if not pieces:
@@ -242,16 +251,29 @@ class ResponseScanner:
         if available == HEADER:
             return False
         state = self._state
-        if state is State.COLUMNS:
+        if state is _COLUMNS:
             # A group's last definition may be the end of the response, or have an EOF put behind it.
             whole = self._columns == 1 or data[position + HEADER] == ERR
-        elif state is State.HEAD or state is State.PREPARE or state is State.STRING:
+        elif state is _HEAD or state is _PREPARE or state is _STRING:
             whole = True
         else:
             whole = closes(data[position + 4], length)
         if whole and length > self._max_closing:
             raise MalformedPacket("a closing packet is too long")
         return not whole or available >= HEADER + length
+
+    def _pass_columns(self, data: bytes, position: int) -> int:
+        """Skip the definitions of a group but for its last; returns where the next packet begins."""
+        last = len(data) - 5
+        left = self._columns
+        while left > 1 and position <= last:
+            length = header_at(data, position)[0] & MAX_PAYLOAD
+            if length == MAX_PAYLOAD or not length or data[position + 4] == ERR:
+                break
+            position += HEADER + length
+            left -= 1
+        self._columns = left
+        return position
 
     def _pass_rows(self, data: bytes, position: int) -> int:
         """Skip whole rows; returns the position of the first packet that is not an ordinary row."""
@@ -276,23 +298,23 @@ class ResponseScanner:
         if length and data[position + HEADER] == ERR and is_progress(data[position + HEADER : end]):
             # It may come anywhere in a response, and changes nothing.
             return None
-        if state is State.COLUMNS:
+        if state is _COLUMNS:
             self._continued = length == MAX_PAYLOAD
             if not self._continued:
                 self._column_passed()
             return None
-        if state is State.STRING:
+        if state is _STRING:
             self._finish()
             return None
         if length == 0:
-            if state is State.ROWS:
+            if state is _ROWS:
                 self.rows += 1
                 return None
             raise MalformedPacket("empty packet in a response")
         first = data[position + 4]
-        if state is State.HEAD or state is State.PREPARE:
+        if state is _HEAD or state is _PREPARE:
             replacement = self._head(data, position, end, first)
-            return b"" if self.lost_statement and data[position + 3] == 1 else replacement
+            return b"" if self.errno and self.lost_statement and data[position + 3] == 1 else replacement
         if closes(first, length):
             return self._close(data, position, end, first)
         self._continued = length == MAX_PAYLOAD
@@ -302,7 +324,7 @@ class ResponseScanner:
     def _head(self, data: bytes, position: int, end: int, first: int) -> bytes | None:
         if first == ERR:
             return self._close(data, position, end, first)
-        if self._state is State.PREPARE:
+        if self._state is _PREPARE:
             payload = data[position + HEADER : end]
             self._prepared(payload)
             if not self.own_statement_id:
@@ -319,9 +341,9 @@ class ResponseScanner:
             return None
         self.result_set = True
         self._columns = definitions_after(data[position + HEADER : end])
-        self._after_columns = State.ROWS
+        self._after_columns = _ROWS
         if self._columns:
-            self._state = State.COLUMNS
+            self._state = _COLUMNS
         else:
             self._begin_rows()
         return None
@@ -349,7 +371,7 @@ class ResponseScanner:
         self._columns -= 1
         if self._columns:
             return
-        if self._after_columns is State.ROWS:
+        if self._after_columns is _ROWS:
             self._begin_rows()
             return
         self._groups_passed(1)
@@ -370,7 +392,7 @@ class ResponseScanner:
             self.status &= ~MORE_RESULTS
             self._finish()
             return None
-        self.rows_last = self._state is State.ROWS
+        self.rows_last = self._state is _ROWS
         self._result_ended(rows=self.rows_last)
         replacement = self._close_ok(payload, first)
         if self.status & MORE_RESULTS:
@@ -387,20 +409,42 @@ class ResponseScanner:
             return None
         if len(payload) >= 7 and payload[1] < LOCAL_INFILE and payload[2] < LOCAL_INFILE:
             self.affected_rows = payload[1]
-            self.last_insert_id = payload[2]
+            self.last_insert_id = payload[2] or self.last_insert_id
             self.status = payload[3] | payload[4] << 8
             self.warnings = payload[5] | payload[6] << 8
             if not self.status & _STATE_CHANGED:
                 return self._closing() if first == EOF else None
+            if len(payload) > _TO_STATE and not payload[7] and payload[8] == len(payload) - _TO_STATE:
+                return self._close_short_with_state(payload, first)
         return self._close_ok_with_state(OkPacket.decode(payload))
+
+    def _close_short_with_state(self, payload: bytes, first: int) -> bytes | None:
+        """Numbers and lengths are a byte each, and there is no text: as in a transaction most of the time."""
+        self.status &= ~_STATE_CHANGED
+        session = payload[_TO_STATE:]
+        self._changed(session)
+        closing = self._closing() if first == EOF else None
+        if closing is not None:
+            return closing
+        if self._session_track and self.shows_all:
+            return None
+        shown = self.shown.select(session) if self._session_track else b""
+        if shown:
+            return b"".join((payload[:8], lenenc_bytes(shown)))
+        return b"".join((payload[:3], self.status.to_bytes(2, "little"), payload[5:7]))
+
+    def _changed(self, session: bytes) -> None:
+        changes = decode_session_changes(session)
+        if changes is not NO_CHANGES:
+            self.changes.append(changes)
 
     def _close_ok_with_state(self, packet: OkPacket) -> bytes | None:
         self.affected_rows = packet.affected_rows
-        self.last_insert_id = packet.last_insert_id
+        self.last_insert_id = packet.last_insert_id or self.last_insert_id
         self.status = int(packet.status) & ~_STATE_CHANGED
         self.warnings = packet.warnings
         if packet.session:
-            self.changes.append(decode_session_changes(packet.session))
+            self._changed(packet.session)
         closing = self._closing() if packet.header == EOF else None
         if closing is not None:
             return closing
@@ -420,7 +464,7 @@ class ResponseScanner:
         ).encode()
 
     def _begin_rows(self) -> None:
-        self._state = State.ROWS
+        self._state = _ROWS
         self.rows = 0
 
     def _groups_passed(self, count: int) -> None:
@@ -434,7 +478,7 @@ class ResponseScanner:
         return None
 
     def _finish(self) -> None:
-        self._state = State.DONE
+        self._state = _DONE
         self.done = True
 
     def after_infile(self) -> None:

@@ -14,6 +14,7 @@ from .results import StateType
 
 __all__ = ["SHOWN_BY_DEFAULT", "ShownChanges"]
 
+_TRANSACTION_STATE: Final = int(StateType.TRANSACTION_STATE)
 _VARIABLES: Final = "session_track_system_variables"
 _SCHEMA: Final = "session_track_schema"
 _ON = frozenset(("1", "on", "true"))
@@ -43,6 +44,9 @@ class ShownChanges:
 
     def select(self, block: bytes) -> bytes:
         """The part of a tracker block that the client gets. Raises MalformedPacket."""
+        if len(block) > 2 and block[0] == _TRANSACTION_STATE and block[1] == len(block) - 2:
+            # The most frequent one: all of it is about the transaction.
+            return b""
         kept = b""
         reader = Reader(block)
         while reader.remaining:

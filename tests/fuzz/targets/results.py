@@ -7,9 +7,10 @@ from proxy.mysql.wire.results import (
     SessionChanges,
     decode_session_changes,
     farewell_text,
-    select_session_changes,
 )
-from proxy.mysql.wire.scanner import DEFAULT_SHOWN_VARIABLES
+from proxy.mysql.wire.shown_changes import SHOWN_BY_DEFAULT, ShownChanges
+
+_SHOWN = (SHOWN_BY_DEFAULT, ShownChanges(None), ShownChanges(frozenset({"sql_mode"}), schema=False))
 
 
 def _changes(block: bytes) -> SessionChanges | None:
@@ -19,19 +20,20 @@ def _changes(block: bytes) -> SessionChanges | None:
         return None
 
 
-def _block(block: bytes) -> None:
+def _block(block: bytes, shown: ShownChanges) -> None:
     changes = _changes(block)
     try:
-        shown = select_session_changes(block, DEFAULT_SHOWN_VARIABLES)
+        selected = shown.select(block)
     except MalformedPacket:
         assert changes is None, "decoded, but cannot be cut down"
         return
     if changes is None:
         return
-    seen = decode_session_changes(shown)
-    kept = tuple((name, value) for name, value in changes.variables if name in DEFAULT_SHOWN_VARIABLES)
+    seen = decode_session_changes(selected)
+    names = shown.variables
+    kept = tuple((name, value) for name, value in changes.variables if names is None or name in names)
     assert seen.variables == kept
-    assert seen.schema == changes.schema
+    assert seen.schema == (changes.schema if shown.schema else None)
     assert not seen.state_changed
     assert seen.transaction_characteristics is None
 
@@ -49,11 +51,13 @@ def fuzz(data: bytes) -> None:
         assert (again.errno, again.message) == (error.errno, error.message)
         assert ErrorPacket.decode(again.encode()) == again
         assert len(again.sqlstate) == 5
-    _block(data)
+    for shown in _SHOWN:
+        _block(data, shown)
     try:
         ok = OkPacket.decode(data)
     except MalformedPacket:
         return
-    _block(ok.session)
+    for shown in _SHOWN:
+        _block(ok.session, shown)
     assert OkPacket.decode(ok.encode()).session == ok.session
     assert OkPacket.decode(ok.encode()).affected_rows == ok.affected_rows

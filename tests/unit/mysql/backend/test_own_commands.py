@@ -1,58 +1,17 @@
 """The proxy's own commands against the model server."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
-from proxy.mysql.backend.connection import BackendConnection
-from proxy.mysql.backend.connector import PoolKey
 from proxy.mysql.backend.errors import ConnectFailed, TargetError
 from proxy.mysql.backend.own_commands import become, query, reset
-from proxy.mysql.session.settings import FRESH, Settings
-from proxy.mysql.wire.capabilities import Capability
+from proxy.mysql.session.held_variables import NO_VARIABLES
+from proxy.mysql.session.settings import Settings
 from tests.peers import packets as p
-from tests.peers.server import Session
-from tests.peers.world import World, proxied
-
-NAMES = FRESH.changed(
-    variables=[
-        ("autocommit", "ON"),
-        ("character_set_client", "utf8mb4"),
-        ("character_set_results", "utf8mb4"),
-        ("collation_connection", "utf8mb4_general_ci"),
-    ]
-)
-
-
-class Borrowed:
-    """One connection out of the pool of a world."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.connection: BackendConnection = self.result(
-            world.pool.borrow(PoolKey("app", Capability(0)), NAMES)
-        )
-        self.server = world.servers[-1]
-
-    @property
-    def session(self) -> Session:
-        assert self.server.session is not None
-        return self.server.session
-
-    def result(self, work: "Deferred[Any]") -> Any:
-        outcome: list[Any] = []
-        work.addBoth(outcome.append)
-        self.world.settle()
-        assert outcome, "still waiting"
-        if isinstance(outcome[0], Failure):
-            outcome[0].raiseException()
-        return outcome[0]
-
-    def statements(self) -> list[str]:
-        return [sql for _, sql in self.world.database.log]
+from tests.peers.borrowed import NAMES, Borrowed
+from tests.peers.user_variables import UserVariable
+from tests.peers.world import proxied
 
 
 @pytest.fixture
@@ -82,8 +41,8 @@ class TestSetUp:
             borrowed = Borrowed(world)
             assert borrowed.connection.baseline == {"sql_mode": "ANSI", "time_zone": "+01:00"}
             assert borrowed.connection.settings is NAMES
-            borrowed.result(become(borrowed.connection, wanted(sql_mode="X")))
-            borrowed.result(become(borrowed.connection, NAMES))
+            borrowed.result(become(borrowed.connection, wanted(sql_mode="X"), NO_VARIABLES))
+            borrowed.result(become(borrowed.connection, NAMES, NO_VARIABLES))
             assert borrowed.session.variables["sql_mode"] == "ANSI"
             borrowed.result(reset(borrowed.connection))
             assert borrowed.session.variables["time_zone"] == "+01:00"
@@ -131,33 +90,34 @@ class TestQuery:
 class TestBecome:
     def test_everything_at_once(self, borrowed: Borrowed) -> None:
         goal = wanted(sql_mode="ANSI").changed(schema="shop", multi_statements=True)
-        borrowed.result(become(borrowed.connection, goal))
+        borrowed.result(become(borrowed.connection, goal, NO_VARIABLES))
         assert borrowed.connection.settings is goal
         session = borrowed.session
         assert (session.schema, session.multi, session.variables["sql_mode"]) == ("shop", True, "ANSI")
 
     def test_nothing_to_do_asks_nothing(self, borrowed: Borrowed) -> None:
         before = len(borrowed.statements())
-        borrowed.result(become(borrowed.connection, NAMES))
+        borrowed.result(become(borrowed.connection, NAMES, NO_VARIABLES))
         assert len(borrowed.statements()) == before
 
     def test_a_schema_that_is_not_there_changes_nothing(self, borrowed: Borrowed) -> None:
+        goal = wanted(sql_mode="ANSI").changed(schema="nowhere")
         with pytest.raises(TargetError):
-            borrowed.result(become(borrowed.connection, wanted(sql_mode="ANSI").changed(schema="nowhere")))
+            borrowed.result(become(borrowed.connection, goal, NO_VARIABLES))
         assert borrowed.connection.is_clean
         assert borrowed.connection.settings is NAMES
 
     def test_a_variable_that_cannot_be_set_makes_it_unclean(self, borrowed: Borrowed) -> None:
         with pytest.raises(TargetError):
-            borrowed.result(become(borrowed.connection, wanted(nonsense="1")))
+            borrowed.result(become(borrowed.connection, wanted(nonsense="1"), NO_VARIABLES))
         assert not borrowed.connection.is_clean
 
 
 class TestReset:
     def test_everything_is_as_it_was_but_schema_and_multi_statements(self, borrowed: Borrowed) -> None:
         goal = wanted(sql_mode="ANSI").changed(schema="shop", multi_statements=True)
-        borrowed.result(become(borrowed.connection, goal))
-        borrowed.session.user["u"] = "a"
+        borrowed.result(become(borrowed.connection, goal, NO_VARIABLES))
+        borrowed.session.user["u"] = UserVariable("string", "a")
         borrowed.result(reset(borrowed.connection))
         session = borrowed.session
         assert (session.user, session.variables["sql_mode"]) == ({}, "STRICT_TRANS_TABLES")

@@ -200,9 +200,9 @@ class TestReleaseRules:
 
     def test_a_pin_lasts_and_is_logged_once(self, world: World) -> None:
         client = world.client()
-        query(world, client, "SET @u='a'")
+        query(world, client, "LOCK TABLES t READ")
         assert borrowed(world) == 1
-        assert PinReason.USER_VARIABLE in phase(client).value.pins  # type: ignore[attr-defined]
+        assert PinReason.LOCK_TABLES in phase(client).value.pins  # type: ignore[attr-defined]
         query(world, client, "SELECT 1")
         assert borrowed(world) == 1
 
@@ -373,7 +373,7 @@ class TestLostConnections:
     @pytest.mark.parametrize("payload", [CLOSE + bytes(4), LONG_DATA + bytes(6) + b"data"])
     def test_a_command_without_response_stays_without_one(self, world: World, payload: bytes) -> None:
         client = world.client()
-        command(world, client, b"\x16SELECT 1")
+        query(world, client, "BEGIN")
         world.servers[0].kill()
         world.settle()
         assert command(world, client, payload) == []
@@ -665,13 +665,14 @@ class TestLocalCommands:
         second = single.client()
         assert errno(query(single, second, "SELECT 1; SELECT 1")[0]) == 1064
 
-    def test_the_last_closed_statement_ends_the_pin(self, world: World) -> None:
+    def test_a_prepared_statement_keeps_no_connection(self, world: World) -> None:
         client = world.client()
         [(_, head)] = command(world, client, b"\x16SELECT 1")
-        assert borrowed(world) == 1
-        assert len(command(world, client, b"\x17" + head[1:5] + b"\0\x01\0\0\0")) == 5
-        assert command(world, client, CLOSE + head[1:5]) == []
         assert borrowed(world) == 0
+        execute = b"\x17" + head[1:5] + b"\0\x01\0\0\0"
+        assert len(command(world, client, execute)) == 5
+        assert command(world, client, CLOSE + head[1:5]) == []
+        assert errno(command(world, client, execute)[0][1]) == 1243
 
     def test_statistics(self, world: World) -> None:
         client = world.client()

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.mysql.frontend.screening import Screening
-from proxy.mysql.frontend.statements import NAMES_ONLY, UNKNOWN_STATEMENT
+from proxy.mysql.frontend.statements import NAMES_ONLY
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.session.screen import Screen
 from proxy.mysql.session.settings import FRESH
@@ -124,37 +124,14 @@ class TestOtherCommands:
 
 
 class TestPreparedStatements:
-    LOCKS = Verdict(pins=frozenset({PinReason.NAMED_LOCK}))
-
-    def both(self) -> Screening:
-        value = SessionValue(FRESH, AUTOCOMMIT)
-        value.statements.update({1: PLAIN, 300: self.LOCKS, 0xFFFFFFFE: self.LOCKS})
-        value.last_statement = 300
-        return Screening(Screen(), value)
-
-    @pytest.mark.parametrize(("number", "verdict"), [(1, PLAIN), (300, LOCKS), (0xFFFFFFFE, LOCKS)])
-    def test_the_verdict_is_that_of_the_text(self, number: int, verdict: Verdict) -> None:
-        screen = self.both()
-        assert screen.statement_id(execute(number)) == number
-        assert screen.command(Command.STMT_EXECUTE, execute(number), False) is verdict
-
-    def test_the_one_prepared_last(self) -> None:
-        """MariaDB's -1, for a text that is prepared and executed in one go."""
-        screen = self.both()
-        assert screen.statement_id(execute(0xFFFFFFFF)) == 300
-        assert screen.command(Command.STMT_EXECUTE, execute(0xFFFFFFFF), False) is self.LOCKS
-
-    def test_the_one_prepared_last_has_been_closed(self) -> None:
-        screen = self.both()
-        screen._value.statements.clear()
-        assert screen.command(Command.STMT_EXECUTE, execute(0xFFFFFFFF), False) is UNKNOWN_STATEMENT
-
-    @pytest.mark.parametrize("packet", [execute(2), p.packet(b"\x17"), p.packet(b"\x17\x02\x00")])
-    def test_one_nobody_knows_pins(self, packet: bytes) -> None:
-        assert self.both().command(Command.STMT_EXECUTE, packet, False).pins == UNREADABLE
+    def test_the_text_is_judged_when_it_is_prepared(self) -> None:
+        screen = screening()
+        packet = p.packet(b"\x16SELECT GET_LOCK('a', 1)")
+        assert PinReason.NAMED_LOCK in screen.command(Command.STMT_PREPARE, packet, False).pins
+        assert screen.command(Command.STMT_EXECUTE, execute(1), False) is PLAIN
 
     def test_long_parameters_are_no_sql(self) -> None:
-        screen = self.both()
+        screen = screening()
         verdict = screen.command(Command.STMT_EXECUTE, execute(1)[:-1] + b"a@b; lock", True)
         assert screen.piece(b"c@d; get_lock('a', 1)", verdict).pins == frozenset()
 

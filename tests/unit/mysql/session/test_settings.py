@@ -1,5 +1,6 @@
 import gc
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,31 +74,29 @@ class TestInterning:
 
 
 class TestAssignments:
-    def test_nothing_to_do_is_no_statement(self) -> None:
+    def test_nothing_to_do_is_no_part(self) -> None:
         value = with_variables(sql_mode="ANSI")
-        assert assignments(value, value, {}) == ""
-        assert assignments(value, value.changed(schema="shop"), {}) == ""
+        assert assignments(value, value, {}) == []
+        assert assignments(value, value.changed(schema="shop"), {}) == []
 
     def test_only_the_difference_is_set(self) -> None:
         current = with_variables(a="1", b="2", c="x")
         wanted = with_variables(a="1", b="3", c="y")
-        assert assignments(current, wanted, {}) == "SET @@session.b=3,@@session.c='y'"
+        assert assignments(current, wanted, {}) == ["@@session.b=3", "@@session.c='y'"]
 
     def test_what_is_not_wanted_goes_back_to_the_default(self) -> None:
-        assert assignments(with_variables(a="1"), FRESH, {}) == "SET @@session.a=DEFAULT"
+        assert assignments(with_variables(a="1"), FRESH, {}) == ["@@session.a=DEFAULT"]
 
     def test_or_to_what_init_query_had_set(self) -> None:
-        assert (
-            assignments(with_variables(a="1", b="2"), FRESH, {"a": "9"})
-            == "SET @@session.a=9,@@session.b=DEFAULT"
-        )
+        parts = assignments(with_variables(a="1", b="2"), FRESH, {"a": "9"})
+        assert parts == ["@@session.a=9", "@@session.b=DEFAULT"]
 
     def test_a_wanted_value_is_set_even_if_init_query_had_it(self) -> None:
-        assert assignments(FRESH, with_variables(a="9"), {"a": "9"}) == "SET @@session.a=9"
+        assert assignments(FRESH, with_variables(a="9"), {"a": "9"}) == ["@@session.a=9"]
 
     def test_a_structured_name(self) -> None:
         value = FRESH.changed(variables=[("plugin.option", "1")])
-        assert assignments(FRESH, value, {}) == "SET @@session.plugin.option=1"
+        assert assignments(FRESH, value, {}) == ["@@session.plugin.option=1"]
 
     @pytest.mark.parametrize(
         "name",
@@ -109,6 +108,90 @@ class TestAssignments:
             assignments(FRESH, value, {})
         with pytest.raises(ValueError, match="cannot be set"):
             assignments(value, FRESH, {})
+
+
+class TestSetNames:
+    """Only SET NAMES gives results the collation, too: all three at once, where they are of one set."""
+
+    NAMES = with_variables(
+        character_set_client="utf8mb4",
+        character_set_results="utf8mb4",
+        collation_connection="utf8mb4_bin",
+    )
+
+    def test_they_come_first_and_alone(self) -> None:
+        wanted = self.NAMES.changed(variables=[("a", "1")])
+        assert assignments(FRESH, wanted, {}) == ["NAMES utf8mb4 COLLATE utf8mb4_bin", "@@session.a=1"]
+
+    @pytest.mark.parametrize(
+        "name", ["character_set_client", "character_set_results", "collation_connection"]
+    )
+    def test_one_that_differs_is_enough(self, name: str) -> None:
+        current = self.NAMES.changed(variables=[(name, "latin1")])
+        assert assignments(current, self.NAMES, {}) == ["NAMES utf8mb4 COLLATE utf8mb4_bin"]
+
+    def test_nothing_to_do(self) -> None:
+        assert assignments(self.NAMES.changed(variables=[("a", "1")]), self.NAMES, {}) == [
+            "@@session.a=DEFAULT"
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "other"),
+        [
+            ("character_set_results", "latin1"),
+            ("character_set_results", ""),
+            ("character_set_client", "latin1"),
+            ("collation_connection", "latin1_bin"),
+            ("collation_connection", "utf8mb4_bin;DROP TABLE t"),
+        ],
+    )
+    def test_where_they_are_not_of_one_set_each_is_set(self, name: str, other: str) -> None:
+        wanted = self.NAMES.changed(variables=[(name, other)])
+        parts = assignments(FRESH, wanted, {})
+        assert [part.partition("=")[0] for part in parts] == [
+            "@@session.character_set_client",
+            "@@session.character_set_results",
+            "@@session.collation_connection",
+        ]
+
+
+class TestMeaning:
+    """The part that prepared statements depend on."""
+
+    def test_what_matters_only_when_it_runs_is_left_out(self) -> None:
+        value = FRESH.changed(schema="shop", variables=[("sql_mode", "ANSI"), ("autocommit", "OFF")])
+        assert value.meaning is FRESH.changed(schema="shop", variables=[("sql_mode", "ANSI")])
+        assert value.meaning.meaning is value.meaning
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"schema": "crm"},
+            {"variables": [("sql_mode", "ANSI")]},
+            {"variables": [("collation_connection", "latin1_bin")]},
+            {"variables": [("a_variable_of_the_future", "1")]},
+        ],
+    )
+    def test_whatever_else_is_different_has_another(self, other: dict[str, Any]) -> None:
+        assert FRESH.changed(**other).meaning is not FRESH.meaning
+
+    def test_multi_statements_do_not_matter(self) -> None:
+        assert FRESH.changed(multi_statements=True).meaning is FRESH.meaning
+
+    def test_the_rest_stays_when_it_is_taken_from_another_one(self) -> None:
+        own = FRESH.changed(
+            schema="shop", multi_statements=True, variables=[("sql_mode", "ANSI"), ("autocommit", "OFF")]
+        )
+        then = FRESH.changed(schema="crm", variables=[("sql_mode", "X"), ("autocommit", "ON")]).meaning
+        mixed = own.with_meaning(then)
+        assert mixed is FRESH.changed(
+            schema="crm", multi_statements=True, variables=[("sql_mode", "X"), ("autocommit", "OFF")]
+        )
+        assert mixed.meaning is then
+
+    def test_its_own_changes_nothing(self) -> None:
+        value = FRESH.changed(schema="shop", variables=[("sql_mode", "ANSI"), ("autocommit", "OFF")])
+        assert value.with_meaning(value.meaning) is value
 
 
 class TestLiterals:

@@ -2,12 +2,14 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.mysql.wire.compressed_sequences import CommandSequences
 from proxy.mysql.wire.framing import frame
-from proxy.mysql.wire.renumbering import Renumbering
+from proxy.mysql.wire.renumbering import LoweredIds, Renumbering
+from tests.peers import packets as p
 
 
 def sending(size: int = 1) -> tuple[CommandSequences, Renumbering]:
@@ -93,3 +95,18 @@ def test_however_the_stream_is_cut(contents: list[bytes], cuts: list[int]) -> No
     edges = [0, *sorted(min(cut, len(arriving)) for cut in cuts), len(arriving)]
     pieces = [arriving[start:end] for start, end in pairwise(edges)]
     assert b"".join(renumbering.received(piece) for piece in pieces if piece) == expected
+
+
+class TestLoweredIds:
+    """The answer to a command that went out in one packet more."""
+
+    ANSWER = p.packets([b"\x01", p.column(), p.row([b"x" * 300]), p.ok(header=0xFE)], 2)
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1000])
+    def test_wherever_it_is_cut(self, size: int) -> None:
+        lowered = LoweredIds(1)
+        pieces = [lowered.received(self.ANSWER[at : at + size]) for at in range(0, len(self.ANSWER), size)]
+        assert [number for number, _ in p.split(b"".join(pieces))] == [1, 2, 3, 4]
+
+    def test_ids_begin_again_at_256(self) -> None:
+        assert LoweredIds(1).received(p.packet(b"x", 0)) == p.packet(b"x", 255)

@@ -1,5 +1,3 @@
-import contextlib
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +9,6 @@ from proxy.mysql.wire.results import (
     OkPacket,
     SessionChanges,
     decode_session_changes,
-    select_session_changes,
 )
 from proxy.mysql.wire.status import Status
 from tests.peers import packets as p
@@ -124,18 +121,3 @@ def test_garbage_raises_nothing_but_malformed(block: bytes) -> None:
             parse(block)
         except MalformedPacket:
             continue
-    with contextlib.suppress(MalformedPacket):
-        select_session_changes(block, frozenset({"x"}))
-
-
-def test_the_client_sees_what_default_trackers_report() -> None:
-    block = p.STATE_CHANGE + p.variable(b"sql_mode", b"A") + p.variable(b"autocommit", b"ON") + p.schema(b"s")
-    block += p.characteristics(b"START TRANSACTION;")
-    shown = frozenset({"autocommit"})
-    assert select_session_changes(block, shown) == p.variable(b"autocommit", b"ON") + p.schema(b"s")
-    assert select_session_changes(p.STATE_CHANGE, shown) == b""
-
-
-def test_of_two_variables_in_one_entry_the_client_sees_one() -> None:
-    pairs = p.text(b"a") + p.text(b"1") + p.text(b"B") + p.text(b"2")
-    assert select_session_changes(b"\x00" + p.text(pairs), frozenset({"b"})) == p.variable(b"B", b"2")
