@@ -35,6 +35,7 @@ __all__ = [
     "unpreparable",
     "unsupported_clause",
     "wrong_proxy_statement",
+    "variables_gone",
     "wrong_sequence",
 ]
 
@@ -140,6 +141,17 @@ def diagnostics_gone(what: str) -> ClientError:
         "HY000",
         f"rds-proxy: {what} of the previous statement is no longer available, its database connection has"
         " been reused; ask within the same transaction",
+    )
+
+
+def variables_gone(names: frozenset[str]) -> ClientError:
+    """A variable that a procedure or function may have set on a connection that has been reused since."""
+    listed = ", ".join(f"@{name}" for name in sorted(names)[:3])
+    return ClientError(
+        1105,
+        "HY000",
+        f"rds-proxy: {listed} may have been set by a stored procedure or function, whose database connection"
+        " has been reused; read it within the same transaction. It will be kept from now on",
     )
 
 

@@ -90,7 +90,7 @@ class ProxyService(Service):
             screen=Screen(config.proxy.statement_cache_entries),
             clock=reactor,
             options=client_options(config),
-            facts=lambda: server_facts(self._answer, self._fresh_status),
+            facts=lambda: server_facts(self.config, self._answer, self._fresh_status),
             ready=self._monitor.first_probe,
             credential=self._store.lookup,
             limited=self._connector.limited,

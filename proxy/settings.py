@@ -112,12 +112,21 @@ def _target_compression(options: TargetConfig) -> Compression | None:
     return Compression(Algorithm(options.compression), options.zstd_compression_level)
 
 
-def server_facts(answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:
-    """What clients are told of the server; ``fresh_status`` as seen on a pooled connection, if any."""
+def server_facts(config: Config, answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:
+    """What is known of the server; ``fresh_status`` as seen on a pooled connection, if any."""
     if answer is None:
         return ServerFacts(UNKNOWN_VERSION, False, int(Status.AUTOCOMMIT), {})
     status = answer.fresh_status if fresh_status is None else fresh_status
-    return ServerFacts(answer.version, answer.is_mariadb, status, answer.collations, answer.capabilities)
+    init_query = config.target_group.connection_pool_config.init_query.lower()
+    may_set_charset = any(word in init_query for word in ("names", "char", "collation"))
+    return ServerFacts(
+        answer.version,
+        answer.is_mariadb,
+        status,
+        answer.collations,
+        answer.capabilities,
+        "" if may_set_charset else answer.character_set_client,
+    )
 
 
 def server_tls(config: Config) -> ServerTls | None:

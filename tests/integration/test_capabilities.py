@@ -231,27 +231,20 @@ class TestMariaDB:
                 Capability.MARIADB_PROGRESS
                 | Capability.MARIADB_STMT_BULK_OPERATIONS
                 | Capability.MARIADB_EXTENDED_METADATA
-                | Capability.MARIADB_CACHE_METADATA
             )
             assert wanted & direct.offered == wanted
             assert wanted & proxied.offered == wanted
 
-    @BOTH_EOF
-    def test_metadata_that_the_client_has(self, mariadb_pair: Pair, eof: Capability) -> None:
-        direct, proxied = mariadb_pair.wires(eof | self.CACHE)
+    def test_metadata_is_always_sent(self, mariadb_pair: Pair) -> None:
+        """A statement that moves between connections makes it unsafe that a server leaves it out."""
+        direct, proxied = mariadb_pair.wires(MODERN)
         with direct, proxied:
-            for wire in (direct, proxied):
-                [(_, first), *_] = wire.prepare("SELECT name, ? AS n FROM place")
-                wire.statement = first[1:5]  # type: ignore[attr-defined]
-            answers: list[list[list[tuple[int, bytes]]]] = []
-            for wire in (direct, proxied):
-                statement = wire.statement  # type: ignore[attr-defined]
-                answers.append([_known(wire.ask(execute(statement, value))) for value in (1, 2, None, 3)])
-            assert answers[1] == answers[0]
-            lengths = [[len(payload) for _, payload in response[:1]] for response in answers[1]]
-            assert [2] in lengths
-            assert any(response[0][1] == b"\2\0" for response in answers[1]), "no metadata was left out"
-            assert proxied.ask(QUERY + b"SELECT 5") == direct.ask(QUERY + b"SELECT 5")
+            assert self.CACHE & direct.offered
+            assert not self.CACHE & proxied.offered
+            [(_, first), *_] = proxied.prepare("SELECT name, ? AS n FROM place")
+            for value in (1, 2, None, 3):
+                (_, head), *_ = proxied.ask(execute(first[1:5], value))
+                assert head in (b"\2", b"\2\1")
 
     @BOTH_EOF
     def test_extended_metadata(self, mariadb_pair: Pair, eof: Capability) -> None:

@@ -73,7 +73,7 @@ SCRIPTS = {
         "SELECT FOUND_ROWS()",
     ),
     "found rows of a union": ("SELECT 1 UNION SELECT 2 UNION SELECT 3 LIMIT 2", "SELECT FOUND_ROWS()"),
-    "found rows of a variable": ("SELECT @c := id FROM place", "SELECT FOUND_ROWS()"),
+    "found rows of a variable": ("SELECT @c := name FROM place", "SELECT FOUND_ROWS()"),
     "statements of the text protocol": (
         "PREPARE s FROM 'SELECT ROW_COUNT(), FOUND_ROWS() + 1'",
         "SELECT 1 UNION SELECT 2",

@@ -15,25 +15,47 @@ from .daemon import ProxyDaemon
 from .sharing import is_held, is_shared
 
 PINNING = {
-    PinReason.USER_VARIABLE: ["SET @mine = 1"],
+    PinReason.USER_VARIABLE: ["SET @größe = 1"],
     PinReason.TEMPORARY_TABLE: ["CREATE TEMPORARY TABLE fleeting (id INT)"],
     PinReason.LOCK_TABLES: ["LOCK TABLES item READ"],
     PinReason.FLUSH_TABLES_WITH_READ_LOCK: ["FLUSH TABLES WITH READ LOCK"],
     PinReason.BACKUP_LOCK: ["BACKUP LOCK item"],
     PinReason.NAMED_LOCK: ["SELECT GET_LOCK('pins', 0)"],
-    PinReason.CALC_FOUND_ROWS: ["SELECT SQL_CALC_FOUND_ROWS * FROM item LIMIT 1"],
     PinReason.HANDLER: ["HANDLER item OPEN"],
-    PinReason.TEXT_PREPARED_STATEMENT: ["PREPARE plan FROM 'SELECT 1'"],
+    PinReason.TEXT_PREPARED_STATEMENT: ["PREPARE plan FROM CONCAT('SELECT ', 1)"],
     PinReason.ONE_SHOT_VARIABLE: ["SET insert_id = 4711"],
     PinReason.SESSION_TRACKING: ["SET session_track_system_variables = 'autocommit'"],
     PinReason.ROLE: ["SET ROLE reader"],
     PinReason.PROFILING: ["SET profiling = 1"],
     PinReason.UNTRACKED_STATE: ["SET sql_auto_is_null = 1"],
-    PinReason.DIAGNOSTICS: ["SELECT ROW_COUNT()"],
-    PinReason.UNREADABLE: ["EXECUTE IMMEDIATE 'SELECT 1'"],
+    PinReason.DIAGNOSTICS: ["CREATE SEQUENCE IF NOT EXISTS counter", "SELECT LASTVAL(counter)"],
+    PinReason.UNREADABLE: ["EXECUTE IMMEDIATE CONCAT('SELECT ', 1)"],
 }
-ELSEWHERE = {PinReason.PREPARED_STATEMENT}
-"""The pin of the binary protocol, which has a test of its own."""
+BINARY = {PinReason.PREPARED_STATEMENT, PinReason.CURSOR, PinReason.LONG_DATA}
+"""Pins of the binary protocol; test_prepared_sharing has the statements."""
+FORMER = {PinReason.CALC_FOUND_ROWS}
+"""Nothing causes them any more."""
+
+ENDS = {
+    "the only table": (["CREATE TEMPORARY TABLE fleeting (id INT)"], "DROP TEMPORARY TABLE fleeting"),
+    "both tables": (
+        ["CREATE TEMPORARY TABLE fleeting (id INT)", "CREATE TEMPORARY TABLE short (id INT)"],
+        "DROP TABLE short, app.fleeting",
+    ),
+    "tables' locks": (["LOCK TABLES item READ"], "UNLOCK TABLES"),
+    "tables' locks, by a transaction": (["LOCK TABLES item READ"], "BEGIN; COMMIT"),
+    "the global read lock": (["FLUSH TABLES WITH READ LOCK"], "UNLOCK TABLES"),
+    "a backup lock": (["BACKUP LOCK item"], "BACKUP UNLOCK"),
+    "a named lock": (["SELECT GET_LOCK('pins', 0)"], "SELECT RELEASE_LOCK('pins')"),
+    "a lock in capitals": (["SELECT GET_LOCK('Pins', 0)"], "SELECT RELEASE_LOCK('Pins')"),
+    "all named locks": (
+        ["SELECT GET_LOCK('pins', 0)", "SELECT GET_LOCK(CONCAT('p', 2), 0)"],
+        "SELECT RELEASE_ALL_LOCKS()",
+    ),
+    "a reader": (["HANDLER item OPEN"], "HANDLER item CLOSE"),
+    "a prepared statement": (["PREPARE plan FROM 'SELECT 1'"], "DEALLOCATE PREPARE plan"),
+    "a moment": (["SET timestamp = 1"], "SET timestamp = DEFAULT"),
+}
 
 SHARING = [
     "SELECT 1",
@@ -64,11 +86,23 @@ SHARING = [
     "SELECT '" + "x" * 20_000 + "'",
     "/*!50000 SELECT 1 */",
     "SELEC",
+    "SET @mine = 1, @yours := 'two'",
+    "SELECT @mine := 1",
+    "SELECT 1 INTO @mine",
+    "SELECT SQL_CALC_FOUND_ROWS * FROM item LIMIT 1",
+    "SELECT ROW_COUNT(), FOUND_ROWS()",
+    "PREPARE plan FROM 'SELECT 1'",
+    "EXECUTE IMMEDIATE 'SELECT 1'",
+    "SET session_track_system_variables = 'autocommit'",
+    "SET @@sql_mode = 'ANSI'",
+    "SET STATEMENT max_statement_time = 100 FOR SELECT 1",
+    "CALL set_inside()",
+    "SAVEPOINT a",
 ]
 
 
 def test_every_reason_has_a_test() -> None:
-    assert set(PINNING) | ELSEWHERE == set(PinReason)
+    assert set(PINNING) | BINARY | FORMER == set(PinReason)
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +131,38 @@ def test_a_pin_is_logged_and_lasts_until_the_client_leaves(
     assert is_shared(other)
 
 
+@pytest.mark.parametrize("name", ENDS)
+def test_a_pin_ends_with_its_cause(client: Any, other: Any, name: str) -> None:
+    begins, end = ENDS[name]
+    for sql in begins:
+        fetch(client, sql)
+    if "prepared" not in name:
+        assert is_held(other)
+    for sql in end.split("; "):
+        fetch(client, sql)
+    assert is_shared(other)
+
+
+def test_a_named_lock_that_was_got_twice(client: Any, other: Any) -> None:
+    for _ in range(2):
+        assert one(client, "SELECT GET_LOCK('twice', 0)") == 1
+    assert one(client, "SELECT RELEASE_LOCK('twice')") == 1
+    assert is_held(other)
+    assert one(client, "SELECT RELEASE_LOCK('twice')") == 1
+    assert is_shared(other)
+    assert one(other, "SELECT IS_FREE_LOCK('twice')") == 1
+
+
+def test_one_of_two_temporary_tables(client: Any, other: Any) -> None:
+    for name in ("one", "two"):
+        run(client, f"CREATE TEMPORARY TABLE fleeting_{name} (id INT)")
+    run(client, "DROP TEMPORARY TABLE fleeting_one")
+    assert is_held(other)
+    run(client, "ALTER TABLE fleeting_two RENAME TO fleeting_three")
+    assert is_held(other)
+    client.close()
+
+
 @pytest.mark.parametrize("sql", SHARING, ids=lambda sql: sql[:40])
 def test_what_does_not_pin(narrow: ProxyDaemon, client: Any, other: Any, sql: str) -> None:
     mark = narrow.mark()
@@ -108,33 +174,12 @@ def test_what_does_not_pin(narrow: ProxyDaemon, client: Any, other: Any, sql: st
     assert "pinned" not in narrow.log_since(mark)
 
 
-def test_a_binary_prepared_statement_pins_until_it_is_closed(narrow: ProxyDaemon, other: Any) -> None:
-    mark = narrow.mark()
-    with CommandClient(
-        host="127.0.0.1",
-        port=narrow.port,
-        user="app",
-        password=narrow.users["app"],
-        database="app",
-        autocommit=True,
-        ssl_disabled=True,
-    ) as client:
-        first, _, _ = client.prepare("SELECT 'one'")
-        second, _, _ = client.prepare("SELECT 'two'")
-        assert "Reason: prepared_statement" in narrow.wait_for_log("pinned", mark)
-        assert client.execute_prepared(first) == [("one",)]
-        client.close_prepared(first)
-        assert is_held(other)
-        assert client.execute_prepared(second) == [("two",)]
-        client.close_prepared(second)
-        assert is_shared(other)
-
-
 def test_reset_connection_ends_pins(narrow: ProxyDaemon, other: Any) -> None:
     with CommandClient(
         host="127.0.0.1", port=narrow.port, user="app", password=narrow.users["app"], ssl_disabled=True
     ) as client:
         run(client, "SET @mine = 1")
+        run(client, "CREATE TEMPORARY TABLE fleeting (id INT)")
         assert is_held(other)
         client.reset_connection()
         assert is_shared(other)

@@ -366,11 +366,12 @@ def test_names_that_are_the_clients_own_end_with_the_last_one(one_for_all: Proxy
 
 def test_a_database_that_has_no_room_for_more(one_for_all: ProxyDaemon, at: Target) -> None:
     before = at.one("SELECT @@max_prepared_stmt_count")
+    with one_for_all.connect() as leaving:
+        # Whoever comes next gets the connection reset, without any statement.
+        run(leaving, "CREATE TEMPORARY TABLE passing (id INT)")
     at.server.execute("SET GLOBAL max_prepared_stmt_count=4")
     try:
         with one_for_all.connect() as client, one_for_all.connect() as other:
-            client._execute_command(0x1F, "")
-            client._read_ok_packet()
             for number in range(12):
                 run(client, f"PREPARE s{number} FROM 'SELECT {number} + ?'")
             run(client, "SET @a = 100")

@@ -304,10 +304,13 @@ class Session:
             return self._names_of_variables()
         asked = question_names(sql)
         if asked:
-            return self._result(*question_row([self.user.get(name, UserVariable()) for name in asked]))
+            return self._result(*question_row(sql, [self.user.get(name, UserVariable()) for name in asked]))
         if what.startswith("@@"):
             name = what[2:].removeprefix("session.")
             return self.rows(str(self.insert_id) if name == "last_insert_id" else self.variables[name])
+        if ":=" in what:
+            self._do_set(f"SET {what}")
+            what = what.split()[0]
         if what.startswith("@"):
             return self.rows(self.user.get(what[1:].lower(), UserVariable()).value)
         values = {
@@ -315,6 +318,7 @@ class Session:
             "DATABASE()": self.schema or None,
             "PENDING()": str(len(self.pending)),
             "LAST_INSERT_ID()": str(self.insert_id),
+            "FOUND_ROWS()": "1",
         }
         return self.rows(values[what])
 
@@ -325,6 +329,10 @@ class Session:
 
     def _do_set(self, sql: str) -> list[bytes]:
         names = _NAMES.match(sql)
+        assignments = list(_ASSIGNMENT.finditer(sql, 4 if names is None else names.end()))
+        known = {*DEFAULTS, "last_insert_id"}
+        if any(not found["user"] and found["name"].lower() not in known for found in assignments):
+            return [p.err(1193, b"Unknown system variable")]
         if names:
             charset, collation = names.groups()
             for name in ("character_set_client", "character_set_connection", "character_set_results"):
@@ -332,7 +340,7 @@ class Session:
             # Servers do not report this one here.
             self.variables["collation_connection"] = collation or f"{charset}_general_ci"
             self.state_changed = True
-        for found in _ASSIGNMENT.finditer(sql, 4 if names is None else names.end()):
+        for found in assignments:
             name = found["name"].lower()
             if found["user"]:
                 collation = self.variables["collation_connection"]
@@ -342,8 +350,6 @@ class Session:
             value = self._value(name, found["value"])
             if name == "last_insert_id":
                 self.insert_id = int(value)
-            elif name not in DEFAULTS:
-                return [p.err(1193, b"Unknown system variable")]
             elif found["scope"] == "@@" and self.database.hides_bare_names:
                 self._assign(name, value, is_told=False)
             else:

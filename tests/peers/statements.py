@@ -49,6 +49,7 @@ class Statement:
     long_data: dict[int, bytes] = attrs.field(factory=dict)
     #: Rows of an open cursor that were not fetched yet.
     cursor: list[bytes] | None = None
+    had_cursor: bool = False
 
     @property
     def parameters(self) -> int:
@@ -175,7 +176,9 @@ class StatementServer(ServerPeer):
             session.write(shown)
             return [session.ok(affected=1)]
         head = [p.number(1), p.column(b"c")]
+        assert payload[5] & 1 or not statement.had_cursor, "MySQL 9 would break the protocol"
         if payload[5] & 1:
+            statement.had_cursor = True
             statement.cursor = [b"\0\0" + p.text(row) for row in CURSOR_ROWS]
             return [*head, p.ok(status=session.status | p.CURSOR, header=0xFE)]
         if statement.text == "SELECT MODE":

@@ -27,6 +27,7 @@ LITERAL = (
     r"-?\d+(?:\.\d*)?e[-+]?\d+|[-\w.]+"
 )
 _CODED = re.compile(r"x'([0-9a-f]*)'\)? COLLATE (\w+)\Z")
+_SHARE = re.compile(r"OCTET_LENGTH\(@`[^`]+`\)>(\d+)")
 _ASKED = re.compile(r"IF\(CHAR_LENGTH\(@`([^`]+)`\)>")
 
 
@@ -62,10 +63,11 @@ def question_names(sql: str) -> list[str]:
     return [name.lower() for name in _ASKED.findall(sql)] if sql.startswith("SELECT IF(CHAR_LENGTH(@") else []
 
 
-def question_row(variables: list[UserVariable]) -> tuple[list[bytes], list[str | None]]:
+def question_row(sql: str, variables: list[UserVariable]) -> tuple[list[bytes], list[str | None]]:
     """Definitions and values of the answer: digits or NULL, hexadecimal bytes, collation, length."""
     columns: list[bytes] = []
     row: list[str | None] = []
+    share = int(_SHARE.findall(sql)[0])
     for each in variables:
         flags = _UNSIGNED_FLAG if each.kind == _UNSIGNED else 0
         columns += [p.column(b"v", _TYPES[each.kind], flags), p.column(), p.column(), p.column(b"l", 8)]
@@ -74,5 +76,6 @@ def question_row(variables: list[UserVariable]) -> tuple[list[bytes], list[str |
         else:
             coded = each.value.encode("latin-1" if each.collation == "binary" else "utf-8")
             shown = each.value if len(each.value) <= 40 else None
-            row += [shown, coded.hex().upper(), each.collation, str(len(coded))]
+            bytes_of = coded.hex().upper() if len(coded) <= share else None
+            row += [shown, bytes_of, each.collation, str(len(coded))]
     return columns, row

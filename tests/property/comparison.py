@@ -8,7 +8,7 @@ import attrs
 from .answers import Answer, Column, Error, Ok, Reply, Rows
 from .channel import Flags
 from .client import is_null, read_text
-from .steps import ChangeUser, Step
+from .steps import ChangeUser, Ping, SetOption, Step
 
 __all__ = ["NORMALISED", "TOLERATED", "Tolerated", "normal", "tolerated"]
 
@@ -19,6 +19,8 @@ NORMALISED = {
     "session changes other than variables and schema": "a client must ask for them, but MySQL tells"
     " everyone of transactions",
     "the schema that COM_CHANGE_USER tells as a session change": "the client has named it itself",
+    "warnings in the answers to COM_PING and COM_SET_OPTION": "MySQL repeats those of the statement before",
+    "the row in error 1366": "MariaDB counts on from the statement before where there is no row",
     "numbers of statements in errors": "a statement's number is the proxy's own",
     "the type of a column without a table and with nothing but NULL": "a user variable that was never set has"
     " another one than a variable set to NULL, and only a reset makes a connection forget a variable",
@@ -28,6 +30,8 @@ NORMALISED = {
 
 QUERY_WAS_SLOW, SESSION_STATE_CHANGED = 0x0800, 0x4000
 VARIABLE, SCHEMA = 0, 1
+WRONG_VALUE = 1366
+_ROW = re.compile(r"row \d+")
 _HANDLER = re.compile(r"(handler|statement) \(\d+\)( given to mysqld?_\w+)?")
 
 
@@ -62,9 +66,11 @@ def _normal(step: Step, reply: Reply, flags: int) -> Reply:
         case Ok():
             tail = _sorted_changes(step, reply) if flags & Flags.SESSION_TRACK else reply.tail
             status = reply.status & ~(QUERY_WAS_SLOW | SESSION_STATE_CHANGED)
-            return attrs.evolve(reply, status=status, tail=tail)
+            warnings = 0 if isinstance(step, (Ping, SetOption)) else reply.warnings
+            return attrs.evolve(reply, status=status, warnings=warnings, tail=tail)
         case Error():
-            return attrs.evolve(reply, text=_HANDLER.sub(r"\1 (?)", reply.text))
+            text = _HANDLER.sub(r"\1 (?)", reply.text)
+            return attrs.evolve(reply, text=_ROW.sub("row ?", text) if reply.number == WRONG_VALUE else text)
         case Rows():
             end = _normal(step, reply.end, flags)
             assert isinstance(end, (Ok, Error))

@@ -71,5 +71,45 @@ FOUND = {
         c1> CALL p_out(1, @c, @never);
         c1> SELECT ROW_COUNT();
     """,
+    "mariadb's PREPARE leaves an error before it": """
+        c1> EXECUTE s;
+        c1> PREPARE s FROM 'SELECT 1';
+        c1> SHOW WARNINGS;
+    """,
+    "mariadb's SELECT without tables leaves an error before it": """
+        c2> INSERT INTO tp VALUES (1), (2);
+        c1> CREATE TEMPORARY TABLE tp (x INT);
+        c2> INSERT INTO tp VALUES (1), (2);
+        c2> SELECT @`strange name`, @a.b$c, @ä, @never;
+        c2> SHOW WARNINGS;
+    """,
+    "an error of the proxy's own is a failed statement": """
+        c1> COM_STMT_RESET p
+        c1> SELECT ROW_COUNT();
+    """,
+    "variables that a procedure selects into": """
+        c1> SET @a = 1;
+        c2> CALL p_into();
+        c1> SELECT @a, @b;
+        c2> SELECT @a, @b;
+    """,
+    "FOUND_ROWS() after a CALL": """
+        c2> SELECT id, v FROM k WHERE id <= 2;
+        c1> SET sql_auto_is_null = 1;
+        c2> CALL p_insert(5);
+        c2> SELECT FOUND_ROWS();
+    """,
+    "a SET answered from memory has the flags of the session": """
+        c1> SET time_zone = '+01:00';
+        c1> SET sql_notes = 1;
+        c1> CALL p_set();
+        c1> SET time_zone = '+01:00';
+    """,
+    "a SET answered from memory outside autocommit": """
+        c1> SET time_zone = '+01:00';
+        c1> SET autocommit = 0, sql_mode = 'NO_BACKSLASH_ESCAPES';
+        c1> SET time_zone = '+01:00';
+        c2> SET time_zone = '+01:00';
+    """,
 }
 """Scripts by what they show."""

@@ -24,7 +24,7 @@ from .worlds import Case
 
 __all__ = ["case_from"]
 
-_VALUE = re.compile(r"""(?:X|DATE)?'(?:[^'\\]|\\.)*'|"[^"]*"|[^,']+""")
+_VALUE = re.compile(r"""\s*((?:X|DATE)?'(?:[^'\\]|\\.)*'|"[^"]*"|[^,']+)""")
 
 
 def case_from(script: str, flags: int = 0) -> Case:
@@ -42,7 +42,7 @@ def _step(text: str) -> Step:
 
 
 def _execute(slot: str, values: str, again: str, cursor: str) -> Step:
-    given = tuple(parsed(each.strip()) for each in _VALUE.findall(values) if each.strip())
+    given = tuple(parsed(each) for each in _VALUE.findall(values))
     return Execute(slot, given, bool(again), bool(cursor))
 
 

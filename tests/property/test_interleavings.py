@@ -18,7 +18,7 @@ from tests.property.worlds import Case
 
 IN_CI = 100
 EXAMPLES = int(os.environ.get("RDS_PROXY_PROPERTY_EXAMPLES", str(IN_CI)))
-BUDGET = 25.0 if EXAMPLES <= IN_CI else 1e9
+BUDGET = 15.0 if EXAMPLES <= IN_CI else 1e9
 """Seconds for each vendor and test: a slow machine plays fewer cases. A failure is shrunk all the same."""
 AT_ONCE = 10
 """One case in so many more is played with clients that do not wait for each other."""

@@ -98,7 +98,7 @@ def concurrent_answers(world: World, case: Case) -> dict[int, list[Answer]]:
         finally:
             clients[number].close()
 
-    with ThreadPoolExecutor(len(clients)) as threads:
+    with ThreadPoolExecutor(len(clients) or 1) as threads:
         return dict(zip(clients, threads.map(play, clients), strict=True))
 
 

@@ -21,7 +21,6 @@ QUERY_ATTRIBUTES = 1 << 27
 PROGRESS = 1 << 32
 BULK = 1 << 34
 EXTENDED_METADATA = 1 << 35
-CACHE_METADATA = 1 << 36
 UNIT_RESULTS = 1 << 37
 
 #: A client of today without anything that changes responses.
@@ -48,7 +47,6 @@ AGREED = (
     | QUERY_ATTRIBUTES
     | PROGRESS
     | EXTENDED_METADATA
-    | CACHE_METADATA
     | UNIT_RESULTS
 )
 #: What a MySQL of today offers, without TLS and compression.

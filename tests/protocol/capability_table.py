@@ -98,7 +98,7 @@ CAPABILITIES = [
     Entry(33, "COM_MULTI", Offer.NEVER, _NO, "MariaDB has withdrawn it"),
     Entry(34, "STMT_BULK_OPERATIONS", Offer.TARGET, "where it has it"),
     Entry(35, "EXTENDED_METADATA", Offer.TARGET, _SAME, "JSON, UUID and other types in column definitions"),
-    Entry(36, "CACHE_METADATA", Offer.TARGET, _SAME, "a repeated execution comes without column definitions"),
+    Entry(36, "CACHE_METADATA", Offer.NEVER, _NO, "see [below](#known-differences-from-a-direct-connection)"),
     Entry(37, "BULK_UNIT_RESULTS", Offer.TARGET, _SAME),
 ]
 

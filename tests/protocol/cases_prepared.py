@@ -91,14 +91,6 @@ _EXECUTED = [
         before=(_SELECT,),
         needs=bits.OPTIONAL_METADATA,
     ),
-    Case(
-        "execute: definitions that the client has kept",
-        _execute(Rows(1, [_ROW], definitions=False)),
-        _KEPT,
-        _PINS,
-        before=(_SELECT, _execute(Rows(1, [_ROW]))),
-        needs=bits.CACHE_METADATA,
-    ),
     Case("execute: cursor opened", _OPEN, _KEPT, _PINS, before=(_SELECT,)),
     Case(
         "execute: cursor opened in a transaction",

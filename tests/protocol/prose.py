@@ -24,10 +24,11 @@ tables are those that the tests walk: each response, with each combination of ca
 it, is sent by a scripted database and compared with what a scripted client gets. It is delivered whole,
 byte by byte, cut anywhere, and with data behind it that nobody asked for.
 
-Bytes of the database reach the client unchanged, except for what a client without `DEPRECATE_EOF` or
-`SESSION_TRACK` must get in another form. Errors, warnings, affected rows, insert ids, info strings and
-status flags are the database's. A database that says more than it was asked, or something else, is
-disconnected, and the client gets the right answer or an error.
+Bytes of the database reach the client unchanged, except for the ids of prepared statements, and for what a
+client without `DEPRECATE_EOF` or `SESSION_TRACK` must get in another form. Errors, warnings, affected rows,
+insert ids, info strings and status flags are the database's, also where the proxy answers from what it knows.
+A database that says more than it was asked, or something else, is disconnected, and the client gets the right
+answer or an error.
 """
 
 COMMANDS = """\
@@ -87,8 +88,7 @@ are called instead.
 `CONNECTION_ID()` tells the client's own id: it is replaced in the text before a statement is sent or
 prepared. It is left alone, and tells the database's id,
 
-- inside stored procedures, functions, triggers and views, and in `CREATE`, `ALTER` and SQL's `PREPARE`,
-  which would store it;
+- inside stored procedures, functions, triggers and views, and in `CREATE` and `ALTER`, which would store it;
 - in statements of more than 16 KiB, and where the client's character set (`gbk`, `big5`, `sjis`, `cp932` and
   the like) leaves open where a literal ends; a `KILL` in such a text goes to the database, too;
 - in statements that name `PROCESSLIST`, `INNODB_TRX`, `PERFORMANCE_SCHEMA`, `SYS`, `IS_USED_LOCK` or
@@ -113,8 +113,12 @@ DIFFERENCES = """\
 - A client without `DEPRECATE_EOF` finds no number of warnings in the EOF packet behind the column
   definitions, only in the one behind the rows. Whether more results follow is said there by the statement's
   text.
-- Session trackers that a client turns on by itself pin the session; until then it is told what trackers
-  report by default.
+- `session_track_system_variables` and `session_track_schema` work as at the database; a client that turns on
+  other trackers by itself pins its session.
+- MariaDB's `CACHE_METADATA` is not offered: with it a server leaves out column definitions that it has sent
+  before, and the next execution may be on a connection on which it has sent them to somebody else.
+- `COM_STMT_PREPARE` of a text that another client has prepared may be answered with what a database said of
+  its columns up to 60 s ago, if a table was changed past this proxy. The execution tells them as they are.
 - Only users with a secret can log in, or be changed to.
 
 Tests of other projects that pass at the database and not through the proxy, with the reason; `make suites`

@@ -40,7 +40,7 @@ class View:
     @property
     def metadata_byte(self) -> bool:
         """The number of columns is followed by a byte that says whether their definitions come."""
-        return bool(self.capabilities & (bits.OPTIONAL_METADATA | bits.CACHE_METADATA))
+        return bool(self.capabilities & bits.OPTIONAL_METADATA)
 
 
 class Part(Protocol):

@@ -24,12 +24,16 @@ class Command:
 
 _D, _P, _R = Answerer.DATABASE, Answerer.PROXY, Answerer.REFUSED
 _IDLE = "the proxy while the session has no database connection"
+_KNOWN = (
+    "the proxy, for `SHOW PROXY`, `KILL` of one of its clients, a `SET` whose outcome it knows, and warnings"
+    " that it has read"
+)
 
 COMMANDS = [
     Command(0x00, "COM_SLEEP", _R),
     Command(0x01, "COM_QUIT", _P),
     Command(0x02, "COM_INIT_DB", _D),
-    Command(0x03, "COM_QUERY", _D, "the proxy, for `KILL` of one of its clients"),
+    Command(0x03, "COM_QUERY", _D, _KNOWN),
     Command(0x04, "COM_FIELD_LIST", _D),
     Command(0x05, "COM_CREATE_DB", _R),
     Command(0x06, "COM_DROP_DB", _R),
@@ -48,11 +52,11 @@ COMMANDS = [
     Command(0x13, "COM_TABLE_DUMP", _R),
     Command(0x14, "COM_CONNECT_OUT", _R),
     Command(0x15, "COM_REGISTER_SLAVE", _R),
-    Command(0x16, "COM_STMT_PREPARE", _D),
+    Command(0x16, "COM_STMT_PREPARE", _D, "the proxy, for a text that a database has just prepared"),
     Command(0x17, "COM_STMT_EXECUTE", _D),
     Command(0x18, "COM_STMT_SEND_LONG_DATA", _D, "nobody, without a statement"),
-    Command(0x19, "COM_STMT_CLOSE", _D, "nobody, without a statement"),
-    Command(0x1A, "COM_STMT_RESET", _D),
+    Command(0x19, "COM_STMT_CLOSE", _D, "nobody, without a cursor or long data"),
+    Command(0x1A, "COM_STMT_RESET", _D, "the proxy, without a cursor or long data"),
     Command(0x1B, "COM_SET_OPTION", _D, _IDLE),
     Command(0x1C, "COM_STMT_FETCH", _D),
     Command(0x1D, "COM_DAEMON", _R),
@@ -79,7 +83,6 @@ _MARIADB_ALL = (
     | bits.PROGRESS
     | bits.BULK
     | bits.EXTENDED_METADATA
-    | bits.CACHE_METADATA
     | bits.UNIT_RESULTS
 )
 #: Walked with every case that can happen with them.
@@ -99,7 +102,6 @@ _SINGLE = {
     bits.LOCAL_FILES: bits.MYSQL,
     bits.MULTI_STATEMENTS: bits.MYSQL,
     bits.PROGRESS: bits.MARIADB,
-    bits.CACHE_METADATA: bits.MARIADB,
     bits.EXTENDED_METADATA: bits.MARIADB,
     bits.BULK: bits.MARIADB,
 }
@@ -150,7 +152,7 @@ def _concerns(case: Case) -> int:
     """Capabilities that change this command or this response."""
     concerns = case.needs
     if any(isinstance(part, (Rows, Cursor, Prepared, Fields)) for part in case.step.response):
-        concerns |= bits.OPTIONAL_METADATA | bits.CACHE_METADATA | bits.EXTENDED_METADATA
+        concerns |= bits.OPTIONAL_METADATA | bits.EXTENDED_METADATA
     if case.code == QUERY:
         concerns |= bits.QUERY_ATTRIBUTES
     return concerns

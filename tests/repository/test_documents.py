@@ -36,6 +36,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "compression_refused": {"why": "Invalid compression algorithm 'uncompressed'."},
     "connection_lost": {"lost": "the database connection was lost"},
     "diagnostics_gone": {"what": "ROW_COUNT()"},
+    "variables_gone": {"names": frozenset({"total"})},
     "malformed": {"problem": "unknown option"},
     "refused_command": {"why": "Replication is not supported through RDS Proxy"},
     "unknown_statement": {"number": 3, "function": "mysqld_stmt_execute"},

@@ -480,6 +480,19 @@ class TestCursors:
         first.fetch(1, 9)
         assert second.result(1, 5) == b"5"
 
+    def test_what_has_had_one_is_executed_with_one_only(self, world: World) -> None:
+        """MySQL's answers to others have no end."""
+        first, second = StatementClient(world), StatementClient(world)
+        for client in (first, second):
+            client.prepare("SELECT ?")
+        first.execute(1, 5, cursor=True)
+        first.fetch(1, 9)
+        assert second.result(1, 5) == b"5"
+        assert first.result(1, 5) == b"5"
+        second.execute(1, 5, cursor=True)
+        assert second.result(1, 5) == b"5"
+        assert not second.has_connection
+
     def test_other_statements_beside_it(self, world: World) -> None:
         client = StatementClient(world)
         cursor, other = client.prepare("SELECT ?"), client.prepare("SELECT ?")

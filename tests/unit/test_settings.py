@@ -88,7 +88,7 @@ def test_the_queue_for_connections() -> None:
 
 
 def test_facts_of_a_target_that_never_answered() -> None:
-    facts = server_facts(None, None)
+    facts = server_facts(CONFIG, None, None)
     assert (facts.version, facts.is_mariadb, facts.fresh_status, facts.collations) == (
         UNKNOWN_VERSION,
         False,
@@ -98,8 +98,8 @@ def test_facts_of_a_target_that_never_answered() -> None:
 
 
 def test_facts_of_one_that_has() -> None:
-    assert server_facts(answer(), None).fresh_status == 2
-    facts = server_facts(answer(), 0)
+    assert server_facts(CONFIG, answer(), None).fresh_status == 2
+    facts = server_facts(CONFIG, answer(), 0)
     assert facts.fresh_status == 0
     assert facts.collations == {8: ("latin1_swedish_ci", "latin1")}
 

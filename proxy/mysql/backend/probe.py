@@ -20,7 +20,7 @@ __all__ = ["Probe", "ProbeResult"]
 #: What max_prepared_stmt_count is by default.
 DEFAULT_PREPARED_STATEMENTS = 16_382
 
-_FACTS = "SELECT @@max_connections, @@version"
+_FACTS = "SELECT @@max_connections, @@version, @@global.character_set_client"
 #: A log-in packet has one byte for the collation.
 _COLLATIONS = (
     "SELECT ID, COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID <= 255"
@@ -41,6 +41,8 @@ class ProbeResult:
     capabilities: Capability = NO_CAPABILITIES
     #: The target's max_prepared_stmt_count.
     max_prepared_statements: int = DEFAULT_PREPARED_STATEMENTS
+    #: Its global character_set_client.
+    character_set_client: str = ""
 
 
 def _number(value: str | None) -> int:
@@ -70,7 +72,7 @@ class Probe:
     def _ask(self) -> Generator[Deferred[Any], Any, ProbeResult]:
         connection = yield self._connected()
         try:
-            maximum, version = yield self._connector.limited(ask(connection, _FACTS, 2))
+            maximum, version, charset = yield self._connector.limited(ask(connection, _FACTS, 3))
         except BaseException:
             connection.abort("probe failed")
             raise
@@ -86,6 +88,7 @@ class Probe:
             ALL_VARIABLES if is_mariadb else self._variables,
             connection.server_capabilities,
             self._max_prepared_statements,
+            charset or "",
         )
 
     @inlineCallbacks

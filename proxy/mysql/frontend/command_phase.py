@@ -119,7 +119,7 @@ class CommandPhase(DiagnosticPhase):
         elif code in LOCAL_COMMANDS and self._intake.uploading and code not in _MAY_BE_LONG:
             self.refuse(malformed("the command is too long"))
         elif code in LOCAL_COMMANDS:
-            LOCAL_COMMANDS[Command(code)](self, packet)
+            LOCAL_COMMANDS[code](self, packet)
         elif code in RESPONSES:
             self._run_command(code, packet)
         elif code in REFUSED:

@@ -68,7 +68,10 @@ class CommandReception:
         self._context = context
         self._seconds: Callable[[], float] = context.clock.seconds
         self._screening = Screening(
-            context.screen, value, has_attributes=bool(capabilities & Capability.QUERY_ATTRIBUTES)
+            context.screen,
+            value,
+            has_attributes=bool(capabilities & Capability.QUERY_ATTRIBUTES),
+            charset=context.facts().character_set_client,
         )
         options = context.options
         self._intake = CommandIntake(options.max_statement_size, options.whole_command_size)

@@ -68,6 +68,8 @@ class ServerFacts:
     collations: dict[int, tuple[str, str]]
     #: Of its greeting.
     capabilities: Capability = NO_CAPABILITIES
+    #: Of a session that has none of its own; empty where that is not known.
+    character_set_client: str = ""
 
 
 @attrs.define
@@ -99,6 +101,8 @@ class EndpointContext:
     clients: Callable[[], Iterator[Any]] = lambda: iter(())
     #: For the proxy's statements about itself.
     target_name: Callable[[], str] = lambda: ""
+    #: Pool keys of users whose procedures and functions leave user variables behind.
+    calls_leave: set[Any] = attrs.field(factory=set)
     pins: PinLedger = attrs.field(factory=PinLedger)
     #: Outcomes of SET statements.
     known_sets: KnownSets = attrs.field(factory=KnownSets)

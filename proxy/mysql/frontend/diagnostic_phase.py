@@ -12,7 +12,7 @@ import attrs
 from ...errors import diagnostics_gone
 from ..session.condition_answers import show_answer
 from ..session.condition_keeping import Keep, keeps_text
-from ..session.get_diagnostics import as_set, parse_get
+from ..session.get_diagnostics import GetDiagnostics, as_set, parse_get
 from ..session.given_numbers import given, places
 from ..session.need import Need
 from ..session.show_conditions import parse_show
@@ -43,10 +43,13 @@ class DiagnosticPhase(StatementPhase):
         if constants:
             packet = self._packet = self._screening.with_constants(packet, constants)
             reads &= ~_replaced(verdict, constants)
-        if reads & Diagnostics.CONDITIONS and not held.unread:
-            if self._answers_conditions(packet):
-                return
-            reads &= ~Diagnostics.CONDITIONS
+        if reads & Diagnostics.CONDITIONS:
+            asked = parse_get(self._screening.text)
+            held.wants_details = held.wants_details or (asked is not None and asked.condition is not None)
+            if not held.unread:
+                if self._answers_conditions(packet, asked):
+                    return
+                reads &= ~Diagnostics.CONDITIONS
         if self._stand_in:
             # A server reports for a SET what it does not for the original.
             verdict, self._stand_in = self._screening.verdict_of(self._stand_in), b""
@@ -114,14 +117,12 @@ class DiagnosticPhase(StatementPhase):
                 return {}
         return {Ask.WARNING_COUNT: total, Ask.ERROR_COUNT: errors}
 
-    def _answers_conditions(self, packet: bytes) -> bool:
+    def _answers_conditions(self, packet: bytes, asked: GetDiagnostics | None) -> bool:
         """Answer, or refuse to; or make the command one that any connection can run."""
         held, text = self.value.diagnostics, self._screening.text
         if held.conditions and self._shows(text):
             return True
-        asked = parse_get(text)
         if asked is not None and (held.conditions or asked.condition is None):
-            held.wants_details = held.wants_details or asked.condition is not None
             new = as_set(asked, held.conditions, held.counts.row_count)
             if new is not None:
                 self._packet = self._screening.with_text(packet, new)

@@ -3,14 +3,13 @@
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.pins import PinReason
-from ..session.prepared import OpenStatement, ServerState, classes_of, history_after
-from ..session.settings import Settings
+from ..session.prepared import NEW, History, OpenStatement, ServerState, classes_of, history_after
 from ..session.value import SessionValue
 from ..wire.commands import Command
 from ..wire.scanner import LOST_STATEMENT, ResponseScanner
 from ..wire.status import Status
 
-__all__ = ["after_command", "bind", "other_meaning", "put_back", "will_execute"]
+__all__ = ["after_command", "bind", "lost", "owner", "put_back", "states_for", "will_execute"]
 
 _CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
 _LAST_ROW_SENT = int(Status.LAST_ROW_SENT)
@@ -22,7 +21,8 @@ def bind(connection: BackendConnection, statement: OpenStatement, states: tuple[
     """The server's id of a statement that is about to be used; nobody else uses it until it is put back."""
     if statement.server_id is None:
         assert statement.prepared is not None
-        taken = connection.statements.take(statement.prepared, *states)
+        # One that was never executed is there if none of these is: it was prepared for this.
+        taken = connection.statements.take(statement.prepared, *states, NEW)
         statement.server_id, statement.server_state = taken
     return statement.server_id
 
@@ -31,14 +31,27 @@ def will_execute(value: SessionValue, statement: OpenStatement) -> None:
     """An execution is about to be sent, which a server with history remembers."""
     classes = classes_of(statement.types) if statement.types is not None else ()
     statement.history = history_after(statement.history, classes)
-    other, history = statement.server_state
-    statement.server_state = (other or other_meaning(value, statement), history_after(history, classes))
+    whose, history, had_cursor = statement.server_state
+    whose = whose or owner(value, statement)
+    statement.server_state = (whose, history_after(history, classes), had_cursor)
 
 
-def other_meaning(value: SessionValue, statement: OpenStatement) -> Settings | None:
-    """The meaning of what the session executes now, where it is not that of the statement."""
-    now = value.settings.meaning
-    return None if statement.prepared is None or now is statement.prepared.meaning else now
+def owner(value: SessionValue, statement: OpenStatement) -> object:
+    """Whose the server's statement must be: anybody's (None), or its own under another meaning."""
+    if statement.prepared is None or value.settings.meaning is statement.prepared.meaning:
+        return None
+    return statement.token
+
+
+def states_for(
+    whose: object, before: History, after: History, *, cursor: bool = False
+) -> tuple[ServerState, ...]:
+    """States of server's statements that will do for an execution, best first."""
+    states: tuple[ServerState, ...] = ((whose, after, False), (whose, before, False))
+    if cursor:
+        states = ((whose, after, True), (whose, before, True), *states)
+    # One that was never executed does as if this were the first execution: the best there is elsewhere.
+    return (*states, NEW) if whose is None else states
 
 
 def after_command(
@@ -58,14 +71,18 @@ def after_command(
         return None
     if code in _EXECUTES:
         _note_metadata(statement, scanner, now)
-        value.give_up(PinReason.LONG_DATA, number)
+        if value.names:
+            value.give_up(PinReason.LONG_DATA, number)
         if scanner.status & _CURSOR_EXISTS and not scanner.errno:
+            if "MariaDB" not in connection.server_version:
+                statement.server_state = (*statement.server_state[:2], True)
             return PinReason.CURSOR if value.pin_for(PinReason.CURSOR, number, now) else None
     elif code == Command.STMT_FETCH and not (scanner.errno or scanner.status & _LAST_ROW_SENT):
         return None
     elif code == Command.STMT_RESET:
         value.give_up(PinReason.LONG_DATA, number)
-    value.give_up(PinReason.CURSOR, number)
+    if value.names:
+        value.give_up(PinReason.CURSOR, number)
     if scanner.errno in LOST_STATEMENT:
         lost(statement, connection)
     else:
@@ -96,4 +113,5 @@ def put_back(statement: OpenStatement, connection: BackendConnection) -> None:
         return
     former = connection.statements.put(statement.prepared, statement.server_state, statement.server_id)
     statement.server_id = None
-    close_statements(connection, [] if former is None else [former])
+    if former is not None:
+        close_statements(connection, [former])

@@ -103,7 +103,7 @@ def _with_statement(
     return checked
 
 
-LOCAL_COMMANDS: Final[Mapping[Command, Callable[["CommandPhase", bytes], None]]] = {
+LOCAL_COMMANDS: Final[Mapping[int, Callable[["CommandPhase", bytes], None]]] = {
     Command.QUIT: _quit,
     Command.PING: _ping,
     Command.RESET_CONNECTION: _reset_connection,

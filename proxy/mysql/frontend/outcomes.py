@@ -10,6 +10,7 @@ from ..session.digest import digest
 from ..session.pins import PinReason, RdsReason
 from ..session.prepared import NEW, OpenStatement
 from ..session.value import SessionValue
+from ..session.variable_use import VariableUse
 from ..session.verdict import PLAIN, Diagnostics, Verdict
 from ..wire.commands import ResponseKind
 from ..wire.prepare_response import ResponseCopy
@@ -30,7 +31,6 @@ _AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
 # As plain names, since looking up a member of an enum costs more.
 _RESULT, _PREPARE = ResponseKind.RESULT, ResponseKind.PREPARE
-_FOUND_ROWS = Diagnostics.FOUND_ROWS
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
 
@@ -66,13 +66,7 @@ class Outcomes:
         value = self._value
         use = verdict.variables
         if use is not None and use.assigned and kind is _RESULT:
-            is_known = not (value.unsettled or value.unreported or value.unexplained)
-            value.variables.after(use, value.settings, failed=bool(scanner.errno), certain=is_known)
-            was_pinned = PinReason.USER_VARIABLE in value.pins
-            if value.check_variables(self._seconds()):
-                self._log_pins([PinReason.USER_VARIABLE], text, connection)
-            elif was_pinned and PinReason.USER_VARIABLE not in value.pins:
-                connection.leave_traces(value)
+            self._take_variables(use, text, connection, failed=bool(scanner.errno))
         value.diagnostics.after(
             code,
             text,
@@ -92,8 +86,6 @@ class Outcomes:
         if kind is _PREPARE:
             return
         connection.status = scanner.status
-        if scanner.result_set and value.own_here is not _FOUND_ROWS:
-            value.own_here |= _FOUND_ROWS
         if verdict is PLAIN and not scanner.changes and not value.wants_diagnostics:
             value.status = scanner.status & LASTING
         else:
@@ -114,6 +106,18 @@ class Outcomes:
             self._log_pins(new, text, connection)
         text, self._unsettled = self._unsettled, b""
         remember_collation(text, self._value.settings, self._context.names_collations)
+
+    def _take_variables(
+        self, use: VariableUse, text: bytes, connection: BackendConnection, *, failed: bool
+    ) -> None:
+        value = self._value
+        is_known = not (value.unsettled or value.unreported or value.unexplained)
+        value.variables.after(use, value.settings, failed=failed, certain=is_known)
+        was_pinned = PinReason.USER_VARIABLE in value.pins
+        if value.check_variables(self._seconds()):
+            self._log_pins([PinReason.USER_VARIABLE], text, connection)
+        elif was_pinned and PinReason.USER_VARIABLE not in value.pins:
+            connection.leave_traces(value)
 
     def _take_error(self, verdict: Verdict, text: bytes, connection: BackendConnection) -> None:
         """An error packet tells nothing of what was done before it: an open transaction, changed state."""
@@ -185,11 +189,34 @@ class Outcomes:
             value.gtid_at = connection
         if value.unsettled and len(text) <= _LONGEST_SET_NAMES:
             self._unsettled = text
+        new += self._note_doubts(verdict, text, scanner, connection)
+        if verdict.is_ddl:
+            self._context.texts.doubt_all()
+        if verdict.sets_global and not scanner.errno:
+            # New sessions are to start with the new value, and not only some of them.
+            self._context.pool.retire_all()
+        if verdict.uses_sequence:
+            value.sequence_here = value.has_sequence = True
+        asks = value.wants_diagnostics or verdict.reads & (Diagnostics.SEQUENCE | Diagnostics.LAST_GTID)
+        if asks and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
+            # It has asked once and will ask again: from now on the answer is on its own connection.
+            new.append(PinReason.DIAGNOSTICS)
+        if new:
+            self._log_pins(new, text, connection)
+
+    def _note_doubts(
+        self, verdict: Verdict, text: bytes, scanner: ResponseScanner, connection: BackendConnection
+    ) -> list[PinReason]:
+        """What the response does not tell for sure, and who knows; returns the pins that are new."""
+        value, new = self._value, []
         if verdict.runs_code:
             # It may have taken locks and set variables which nobody reports.
             connection.leave_traces(value)
             value.variables.ask_again()
-            value.unexplained = value.unexplained or bool(value.variables.asked)
+            if value.diagnostics.counts.is_mariadb or connection.key in self._context.calls_leave:
+                value.unexplained = True
+            else:
+                value.code_ran_at = connection
         if verdict.assigned_variables and b"@@" in text and not verdict.tracks:
             value.note_reports(verdict, scanner.changes, failed=bool(scanner.errno))
         if (
@@ -202,19 +229,7 @@ class Outcomes:
         if value.unexplained or value.variables.asked:
             self._asking = text
             self._pinned_before = frozenset(value.pins)
-        if verdict.is_ddl:
-            self._context.texts.doubt_all()
-        if verdict.sets_global and not scanner.errno:
-            # New sessions are to start with the new value, and not only some of them.
-            self._context.pool.retire_all()
-        if verdict.uses_sequence:
-            value.own_here |= Diagnostics.SEQUENCE
-        asks = value.wants_diagnostics or verdict.reads & (Diagnostics.SEQUENCE | Diagnostics.LAST_GTID)
-        if asks and value.pin(PinReason.DIAGNOSTICS, self._seconds()):
-            # It has asked once and will ask again: from now on the answer is on its own connection.
-            new.append(PinReason.DIAGNOSTICS)
-        if new:
-            self._log_pins(new, text, connection)
+        return new
 
     def _log_pins(self, reasons: Sequence[PinReason], text: bytes, connection: BackendConnection) -> None:
         shape = digest(text)

@@ -14,11 +14,13 @@ from ...errors import ClientError, connection_lost, too_many_statements, unknown
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
 from ..session.prepared import NEW, OpenStatement, PreparedText, classes_of, history_after
-from ..session.verdict import Verdict
+from ..session.verdict import PLAIN, Verdict
 from ..wire.commands import Command, ResponseKind
 from ..wire.datatypes import MalformedPacket, Reader
 from ..wire.execute_packets import (
     ParameterTypes,
+    cursor_flags,
+    fitted,
     parameter_types,
     statement_id,
     string_parameters,
@@ -27,7 +29,7 @@ from ..wire.execute_packets import (
 )
 from ..wire.framing import HEADER
 from ..wire.shifting import ShiftedFrames
-from .executions import other_meaning
+from .executions import lost, owner, states_for
 from .visible import client_mistake
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ _ID_END = HEADER + 5
 
 #: Bytes of COM_STMT_EXECUTE in front of the parameters: command, id, flags, number of executions.
 _EXECUTE_FIELDS = 10
+
+_NEW_ONLY = (NEW,)
 
 EXECUTIONS = frozenset({Command.STMT_EXECUTE, Command.STMT_BULK_EXECUTE})
 
@@ -137,10 +141,11 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
     if statement is None:
         phase.refuse(_unknown(phase, packet, _EXECUTE))
         return
-    refusal = _long_data_problem(statement)
-    if refusal is not None:
-        phase.refuse(refusal)
-        return
+    if statement.refusal is not None or statement.lost_data:
+        refusal = _long_data_problem(statement)
+        if refusal is not None:
+            phase.refuse(refusal)
+            return
     try:
         types = parameter_types(packet, statement.parameters, has_attributes=phase.has_attributes)
     except MalformedPacket as problem:
@@ -152,7 +157,20 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
         # A server's statement may have the types that another client has sent.
         phase.refuse(ClientError(_WRONG_ARGUMENTS, "HY000", f"Incorrect arguments to {_EXECUTE}"))
         return
+    if phase.is_mysql and not cursor_flags(packet):
+        _leave_cursor(phase, statement)
     phase.run_statement(statement, ResponseKind.RESULT, _with_lock_names(phase, packet, statement))
+
+
+def _leave_cursor(phase: "StatementPhase", statement: OpenStatement) -> None:
+    """What has a cursor cannot be executed without one there: another will do, unless it holds long data."""
+    value, connection = phase.value, phase.tenancy.connection
+    has_data = statement.number in value.names.get(PinReason.LONG_DATA, ())
+    if connection is None or has_data or statement.number not in value.names.get(PinReason.CURSOR, ()):
+        return
+    if statement.prepared is not None:
+        value.give_up(PinReason.CURSOR, statement.number)
+        lost(statement, connection)
 
 
 def _long_data_problem(statement: OpenStatement) -> ClientError | None:
@@ -167,7 +185,7 @@ def _long_data_problem(statement: OpenStatement) -> ClientError | None:
 def _with_lock_names(phase: "StatementPhase", packet: bytes, statement: OpenStatement) -> Verdict:
     """The statement's verdict with the names of locks that are its parameters."""
     verdict = statement.verdict
-    if not verdict.lock_parameters or statement.types is None:
+    if verdict is PLAIN or not verdict.lock_parameters or statement.types is None:
         return verdict
     found = string_parameters(
         packet, statement.types, verdict.lock_parameters, has_attributes=phase.has_attributes
@@ -197,21 +215,24 @@ def _needs_types(packet: bytes, statement: OpenStatement, *, has_attributes: boo
     return nulls & every != every
 
 
-def need_of(phase: "StatementPhase", statement: OpenStatement, verdict: Verdict, *, executes: bool) -> Need:
+def need_of(phase: "StatementPhase", statement: OpenStatement, verdict: Verdict, packet: bytes) -> Need:
     """What a command about a statement needs."""
     plain = need_of_text(verdict)
     if not phase.is_mysql or statement.bound:
-        return attrs.evolve(plain, statement=statement, states=(NEW,))
-    other, before = other_meaning(phase.value, statement), statement.history
-    after = before
+        return Need(plain.reads, statement, _NEW_ONLY, plain.variables)
+    executes = packet[HEADER] in EXECUTIONS
+    after = before = statement.history
     if executes and statement.types is not None:
         after = history_after(before, classes_of(statement.types))
-    # One that was never executed does as if this were the first execution: the best there is elsewhere.
-    return attrs.evolve(plain, statement=statement, states=((other, after), (other, before), NEW))
+    cursor = executes and cursor_flags(packet) > 0
+    states = states_for(owner(phase.value, statement), before, after, cursor=cursor)
+    return attrs.evolve(plain, statement=statement, states=states)
 
 
 def need_of_text(verdict: Verdict) -> Need:
     """What running a text needs."""
+    if verdict is PLAIN:
+        return NOTHING
     use = verdict.variables
     if use is None or not use.mentioned:
         return Need(verdict.reads) if verdict.reads else NOTHING
@@ -225,6 +246,10 @@ def ready_for_server(
 
     With it comes what the rest of a long one goes through. Raises MalformedPacket.
     """
+    if statement.types is not None:
+        quick = fitted(packet, server_id, statement.types, has_attributes=phase.has_attributes)
+        if quick is not None:
+            return quick, None
     packet = with_statement_id(packet, server_id)
     if packet[HEADER] not in EXECUTIONS or not statement.parameters:
         return packet, None

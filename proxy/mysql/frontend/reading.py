@@ -17,7 +17,6 @@ from ..backend.raw_answers import RawAnswer, ask_all
 from ..session.conditions import MAX_CONDITIONS, Conditions, counts_in
 from ..session.get_diagnostics import details_in, forget, questions
 from ..session.value import SessionValue
-from ..session.verdict import Diagnostics
 from ..wire.datatypes import MalformedPacket
 
 __all__ = ["ask_diagnostics"]
@@ -38,8 +37,7 @@ def ask_diagnostics(
     if held.unread:
         detailed = held.detailed
         asked += questions(detailed)
-    asks_rows = held.must_ask_found_rows
-    if asks_rows:
+    if held.asks_found_rows:
         asked.insert(1 if held.unread else 0, _ASK_FOUND_ROWS)
     if detailed:
         asked.append(forget(detailed))
@@ -49,8 +47,7 @@ def ask_diagnostics(
     except MalformedPacket as problem:
         connection.abort(f"the target broke the protocol: {problem}")
         raise ConnectFailed(f"the target broke the protocol: {problem}") from None
-    value.own_here &= ~Diagnostics.FOUND_ROWS
-    value.clean_here &= ~Diagnostics.FOUND_ROWS
+    held.counts.elsewhere()
     if connection.residue_of is value and value.insert_id_at is not connection:
         connection.residue_gone()
 

@@ -26,10 +26,22 @@ _NO_BACKSLASH_ESCAPES = int(Status.NO_BACKSLASH_ESCAPES)
 class Screening:
     """Judges the commands of one session; a long statement piece by piece."""
 
-    __slots__ = ("_has_attributes", "_is_text", "_overlap", "_screen", "_value", "is_whole", "text")
+    __slots__ = (
+        "_charset",
+        "_has_attributes",
+        "_is_text",
+        "_overlap",
+        "_screen",
+        "_value",
+        "is_whole",
+        "text",
+    )
 
-    def __init__(self, screen: Screen, value: SessionValue, *, has_attributes: bool = False) -> None:
-        """``has_attributes``: the client's capability QUERY_ATTRIBUTES."""
+    def __init__(
+        self, screen: Screen, value: SessionValue, *, has_attributes: bool = False, charset: str = ""
+    ) -> None:
+        """``has_attributes``: the client's capability QUERY_ATTRIBUTES. ``charset``: the server's own."""
+        self._charset = charset
         self._screen = screen
         self._value = value
         self._has_attributes = has_attributes
@@ -115,4 +127,4 @@ class Screening:
         else:
             # MariaDB leaves the flag set when a stored function's sql_mode ends.
             no_backslash_escapes = "NO_BACKSLASH_ESCAPES" in sql_mode
-        return dialect_of(variables.get("character_set_client", ""), no_backslash_escapes)
+        return dialect_of(variables.get("character_set_client", self._charset), no_backslash_escapes)

@@ -5,6 +5,7 @@ connections) says so with error 1243 before it has done anything; the statement 
 where the session had no transaction, which would be lost as well.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,8 @@ from .text_commands import TextCommand, named_for_server, prepare_named, text_pr
 from .visible import client_mistake
 
 __all__ = ["LAST_NUMBER", "StatementPhase"]
+
+_CHARACTER_SET = re.compile(rb"\bchar(?:acter\s+set|set)\b", re.IGNORECASE)
 
 #: The highest id of a statement; MariaDB's clients have a meaning for the one above.
 LAST_NUMBER = 0xFFFFFFFE
@@ -98,7 +101,7 @@ class StatementPhase(KillPhase):
         if statement.prepared is not None:
             self._screening.text = statement.prepared.text
         executes = self._packet[HEADER] in EXECUTIONS
-        need = need_of(self, statement, verdict, executes=executes)
+        need = need_of(self, statement, verdict, self._packet)
         if executes and verdict.asks:
             need = self.with_numbers(verdict, need)
         self.run(kind, verdict, need)
@@ -224,6 +227,9 @@ class StatementPhase(KillPhase):
         self._set = None
         if self.tenancy.connection is not None or value.must_ask or self._context.options.pinning == "rds":
             return False
+        if _CHARACTER_SET.search(text):
+            # It goes by the schema's collation, which may change.
+            return False
         known = self._context.known_sets.find(self.key, value.settings, text)
         if known is None:
             self._set = (value.settings, text)
@@ -299,6 +305,8 @@ class StatementPhase(KillPhase):
         """Answer the command with an error of the proxy, once all of it has arrived."""
         if not self._intake.uploading:
             self._forget_command(error)
+            if not self._silent:
+                self.value.diagnostics.refused()
         super().refuse(error)
 
     def skip_long_data(self, packet: bytes, error: ClientError) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...errors import ClientError, diagnostics_gone, interrupted
+from ...errors import ClientError, interrupted
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed
 from ..backend.own_commands import confirm, save_insert_id
@@ -23,9 +23,9 @@ from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .parting import abandon, recover
 from .replaying import without_what_is_gone
-from .statements import named
 from .transfer import bring, is_ready, lacks_statement, prepare, settle
 from .visible import visible_error
+from .whereabouts import Whereabouts
 
 __all__ = ["MAX_RETRIES", "Tenancy"]
 
@@ -35,7 +35,6 @@ MAX_RETRIES = 3
 #: How often no connection was lent.
 _NEVER = -1
 _NO_READS = Diagnostics.NONE
-_OUTLIVES_STATEMENTS = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
 
 
 def _reading(need: Need, reads: Diagnostics) -> Need:
@@ -69,8 +68,7 @@ class Tenancy:
         self._hold: Any = None
         #: The proxy has asked the connection something since the session's last statement.
         self._was_asked = False
-        #: Where the last statement ran, and how often that connection had been lent by then.
-        self._last: tuple[BackendConnection, int] | None = None
+        self._whereabouts = Whereabouts(context, key, value)
 
     # Getting a connection
 
@@ -100,22 +98,18 @@ class Tenancy:
                 self._use_own(connection, need, granted, refused)
             return
         value = self._value
-        wanted = reads = need.reads
-        if reads is not _NO_READS or value.insert_id_at is not None:
-            connection = self._connection_that_knows(reads)
-            if connection is not None:
-                if connection.insert_id_is_exact or not reads & Diagnostics.LAST_INSERT_ID:
-                    reads = Diagnostics.NONE
-                else:
-                    reads = Diagnostics.LAST_INSERT_ID
-            elif self._needs_what_is_gone(reads):
-                self._refuse_diagnostics(reads, refused)
+        reads = need.reads
+        if reads is not _NO_READS or value.insert_id_at is not None or value.code_ran_at is not None:
+            try:
+                connection, reads = self._choose(need)
+            except ClientError as refusal:
+                refused(refusal)
                 return
         if connection is None:
             connection = self._context.pool.take(self._key, value.settings)
         while connection is not None and connection.lost is not None:
             # Cut just now, and not yet reported as closed.
-            reads = wanted
+            reads = need.reads
             self._context.pool.discard(connection)
             connection = self._context.pool.take(self._key, value.settings)
         if connection is not None:
@@ -135,6 +129,28 @@ class Tenancy:
         borrow.addCallbacks(borrowed, not_borrowed)
         borrow.addErrback(self._unforeseen, refused)
 
+    def _choose(self, need: Need) -> tuple[BackendConnection | None, Diagnostics]:
+        """A connection that knows what the statement reads, and what of that it is yet to be given.
+
+        None for any connection. Raises ClientError where no connection knows any more.
+        """
+        reads, value = need.reads, self._value
+        unknown = need.variables - value.variables.values.keys()
+        if unknown and value.code_ran_at is not None:
+            connection = self._whereabouts.where_code_ran(unknown)
+            if connection is None:
+                raise self._whereabouts.variables_refusal(unknown)
+            return connection, reads
+        if reads is _NO_READS and value.insert_id_at is None:
+            return None, reads
+        connection = self._whereabouts.find(reads)
+        if connection is not None:
+            is_exact = connection.insert_id_is_exact or not reads & Diagnostics.LAST_INSERT_ID
+            return connection, Diagnostics.NONE if is_exact else Diagnostics.LAST_INSERT_ID
+        if self._whereabouts.is_gone(reads):
+            raise self._whereabouts.diagnostics_refusal(reads)
+        return None, reads
+
     def _use_own(
         self,
         connection: BackendConnection,
@@ -143,11 +159,11 @@ class Tenancy:
         refused: Callable[[ClientError], None],
     ) -> None:
         """Use the connection that the session has."""
-        foreign = self._foreign(connection, need.reads)
+        foreign = self._whereabouts.foreign(connection, need.reads)
         gives_id = need.reads == Diagnostics.LAST_INSERT_ID
         gives_id = gives_id and not connection.knows_insert_id_of(self._value)
         if foreign:
-            self._refuse_diagnostics(foreign, refused)
+            refused(self._whereabouts.diagnostics_refusal(foreign))
         elif gives_id or need.given or lacks_statement(connection, need):
             reads = Diagnostics.LAST_INSERT_ID if gives_id else Diagnostics.NONE
             self._bring(connection, attrs.evolve(need, reads=reads), granted, refused)
@@ -160,17 +176,6 @@ class Tenancy:
             return False
         self._pending.cancel()
         return True
-
-    def _foreign(self, connection: BackendConnection, reads: Diagnostics) -> Diagnostics:
-        """What a connection would answer with another session's: no other statement clears it first."""
-        foreign = reads & _OUTLIVES_STATEMENTS & ~(self._value.own_here | self._value.clean_here)
-        if reads & Diagnostics.LAST_GTID and self._value.gtid_at is not connection:
-            foreign |= Diagnostics.LAST_GTID
-        return foreign
-
-    def _refuse_diagnostics(self, reads: Diagnostics, refused: Callable[[ClientError], None]) -> None:
-        self._value.wants_diagnostics = bool(reads & ~Diagnostics.FOUND_ROWS)
-        refused(diagnostics_gone(named(reads)))
 
     def _bring(
         self,
@@ -204,34 +209,6 @@ class Tenancy:
         giving.addCallbacks(given, failed)
         giving.addErrback(self._unforeseen, refused)
 
-    def _needs_what_is_gone(self, reads: Diagnostics) -> bool:
-        """Whether a statement reads what only the connection of an earlier statement knew."""
-        if reads & Diagnostics.LAST_GTID:
-            # Not even a reset makes a server forget it.
-            return True
-        if self._last is None:
-            return False
-        return bool(reads & (Diagnostics.ROW_COUNT | self._value.ever_own | self._value.own_here))
-
-    def _connection_that_knows(self, reads: Diagnostics) -> BackendConnection | None:
-        """A connection that can answer what is read: idle, and used by nobody else since.
-
-        For LAST_INSERT_ID() that is the one that keeps it, for all else the one of the last statement.
-        """
-        keeper = self._value.insert_id_at
-        if not reads & ~Diagnostics.LAST_INSERT_ID and isinstance(keeper, BackendConnection):
-            return keeper if self._context.pool.take_exact(keeper) else None
-        if self._last is None:
-            return None
-        connection, serial = self._last
-        if reads & Diagnostics.LAST_INSERT_ID and self._value.insert_id_at is not connection:
-            return None
-        if self._foreign(connection, reads):
-            return None
-        if connection.serial == serial and self._context.pool.take_exact(connection):
-            return connection
-        return None
-
     def _take(
         self,
         connection: BackendConnection,
@@ -242,8 +219,7 @@ class Tenancy:
         if self._over:
             self._context.pool.give_back(connection)
             return
-        last = self._last
-        if last is None or last[0] is not connection or last[1] != connection.serial:
+        if not self._whereabouts.is_last(connection):
             self._value.moves()
         if is_ready(connection, self._value, need):
             connection.lend(self._borrower)
@@ -307,7 +283,7 @@ class Tenancy:
         connection.take_back()
         connection.has_now(self._value)
         # What the proxy has asked it is what its ROW_COUNT() is about.
-        self._last = (connection, _NEVER if self._was_asked else connection.serial)
+        self._whereabouts.last = (connection, _NEVER if self._was_asked else connection.serial)
         self._was_asked = False
         connection.check_is_answered()
         if connection.in_doubt:
@@ -403,7 +379,7 @@ class Tenancy:
         """Give up what the session has on its connection (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
         connection, self.connection = self.connection, None
         self._stop_holding()
-        self._forget_last()
+        self._whereabouts.forget()
         if connection is not None:
             recover(self._context, connection, self._value)
 
@@ -413,7 +389,7 @@ class Tenancy:
         if self._pending is not None:
             self._pending.cancel()
         self._stop_holding()
-        self._forget_last()
+        self._whereabouts.forget()
         connection, self.connection = self.connection, None
         if connection is None or connection.borrower is None:
             return
@@ -429,8 +405,3 @@ class Tenancy:
             self._context.pool.give_back(connection)
         else:
             recover(self._context, connection, self._value)
-
-    def _forget_last(self) -> None:
-        if self._value.insert_id_at is not None:
-            self._value.insert_id_at.drop_insert_id()
-        self._last = None

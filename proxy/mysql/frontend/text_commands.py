@@ -35,7 +35,7 @@ from ..session.verdict import PLAIN, End, TextDeallocate, TextExecute, TextPrepa
 from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER, frame
 from ..wire.scanner import ResponseScanner
-from .executions import other_meaning
+from .executions import owner, states_for
 from .prepared_commands import need_of_text
 from .statements import UNKNOWN_STATEMENT
 
@@ -292,13 +292,13 @@ def _need(phase: "DiagnosticPhase", statement: OpenStatement, verdict: Verdict, 
     if not phase.is_mysql:
         return attrs.evolve(plain, statement=statement, states=(NEW,))
     value = phase.value
-    other, before = other_meaning(value, statement), statement.history
+    before = statement.history
     variables = value.variables
     unknown = variables.asked | variables.not_held
     classes = classes_of_variables(command.using, variables.values, unknown)
     after = history_after_using(before, classes)
-    # One that was never executed does as if this were the first execution: the best there is elsewhere.
-    return attrs.evolve(plain, statement=statement, states=((other, after), (other, before), NEW))
+    states = states_for(owner(value, statement), before, after)
+    return attrs.evolve(plain, statement=statement, states=states)
 
 
 def named_for_server(phase: "StatementPhase", statement: OpenStatement, server_id: int) -> None:
@@ -311,10 +311,10 @@ def named_for_server(phase: "StatementPhase", statement: OpenStatement, server_i
         variables = phase.value.variables
         unknown = variables.asked | variables.not_held
         classes = classes_of_variables(using, variables.values, unknown)
-        statement.history = history_after_using(statement.history, classes)
-        other, history = statement.server_state
-        after = history_after_using(history, classes)
-        statement.server_state = (other or other_meaning(phase.value, statement), after)
+        before, (other, history, _) = statement.history, statement.server_state
+        statement.history = history_after_using(before, classes)
+        after = statement.history if history == before else history_after_using(history, classes)
+        statement.server_state = (other or owner(phase.value, statement), after, False)
     phase.rename_command(name_of(server_id))
 
 

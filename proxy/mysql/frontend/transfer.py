@@ -120,7 +120,7 @@ def _part_from_last(
     if is_foreign or need.reads & ~Diagnostics.LAST_INSERT_ID:
         yield reset(connection)
         connection.traces_of = None
-        value.clean_here = Diagnostics.FOUND_ROWS | Diagnostics.SEQUENCE
+        value.sequence_here = True
 
 
 @inlineCallbacks
@@ -166,9 +166,13 @@ def settle(
     A no-op SET makes the tracker report the connection's collation and every value it has marked as changed;
     its OK packet tells whether a failed statement has left a transaction open, which an error packet cannot.
     """
-    if value.diagnostics.must_ask:
+    held = value.diagnostics
+    asks_more = value.unexplained or value.doubtful_locks or bool(value.variables.asked)
+    if held.must_ask or (asks_more and held.can_ask_found_rows):
         # All else would clear them.
         yield ask_diagnostics(connection, value)
+    if asks_more:
+        held.counts.elsewhere()
     if value.unreported or value.trackers_set:
         yield report(connection, value)
     if value.unsettled:
@@ -237,5 +241,3 @@ def ask_variables(
     value.check_variables(seconds())
     if before and PinReason.USER_VARIABLE not in value.pins:
         connection.leave_traces(value)
-    value.own_here &= ~Diagnostics.FOUND_ROWS
-    value.clean_here &= ~Diagnostics.FOUND_ROWS

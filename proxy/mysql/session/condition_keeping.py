@@ -14,6 +14,9 @@ from ..wire.commands import Command
 from .effects import Evidence, from_tokens
 from .functions import BUILT_INS
 from .lexer import lex
+from .parts import flat, statements_in
+from .text_prepared import text_prepared
+from .verdict_parts import TextPrepare
 
 __all__ = ["Keep", "adds", "is_statement", "keeps", "keeps_text"]
 
@@ -107,6 +110,9 @@ def keeps_text(text: bytes, *, is_mariadb: bool, warned: bool = False) -> Keep:
     lexed = lex(text, backslash_escapes=True)
     if lexed.ambiguous or lexed.variable:
         return Keep.UNKNOWN
+    prepared = _source(text) if is_mariadb else None
+    if prepared is not None:
+        return keeps_text(prepared, is_mariadb=True)
     statements = from_tokens(lexed).statements()
     if not statements:
         return Keep.KEEPS if is_mariadb else Keep.CLEARS
@@ -114,6 +120,15 @@ def keeps_text(text: bytes, *, is_mariadb: bool, warned: bool = False) -> Keep:
     if each[-1] is Keep.CLEARS or (Keep.CLEARS in each and not warned):
         return Keep.CLEARS
     return Keep.UNKNOWN if warned or Keep.UNKNOWN in each else Keep.KEEPS
+
+
+def _source(text: bytes) -> bytes | None:
+    """What a text prepares, where it says so; MariaDB does with the tables as where it runs."""
+    if text.lstrip()[:7].upper() != b"PREPARE":
+        return None
+    statements = statements_in(tuple(flat(text, backslash_escapes=True)))
+    found = text_prepared(statements or (), backslash_escapes=True)
+    return found.source if isinstance(found, TextPrepare) else None
 
 
 def _on_mysql(e: Evidence) -> Keep:

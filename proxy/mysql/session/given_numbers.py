@@ -30,10 +30,10 @@ _NAMES = {
     Ask.ERROR_COUNT: "rds_proxy_error_count",
 }
 _PLACES = {
-    Ask.ROW_COUNT: b"IFNULL(CAST(@rds_proxy_row_count AS SIGNED),ROW_COUNT())",
-    Ask.FOUND_ROWS: b"IFNULL(CAST(@rds_proxy_found_rows AS SIGNED),FOUND_ROWS())",
-    Ask.WARNING_COUNT: b"IFNULL(CAST(@rds_proxy_warning_count AS UNSIGNED),@@warning_count)",
-    Ask.ERROR_COUNT: b"IFNULL(CAST(@rds_proxy_error_count AS UNSIGNED),@@error_count)",
+    Ask.ROW_COUNT: b"IFNULL(CAST(LEFT(@rds_proxy_row_count,20) AS SIGNED),ROW_COUNT())",
+    Ask.FOUND_ROWS: b"IFNULL(CAST(LEFT(@rds_proxy_found_rows,20) AS SIGNED),FOUND_ROWS())",
+    Ask.WARNING_COUNT: b"IFNULL(CAST(LEFT(@rds_proxy_warning_count,20) AS UNSIGNED),@@warning_count)",
+    Ask.ERROR_COUNT: b"IFNULL(CAST(LEFT(@rds_proxy_error_count,20) AS UNSIGNED),@@error_count)",
 }
 
 

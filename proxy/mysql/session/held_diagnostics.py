@@ -11,19 +11,21 @@ from .row_counts import RowCounts
 
 __all__ = ["HeldDiagnostics"]
 
-#: A query with one of these words may have found more rows than it sends.
+#: A query with a LIMIT and one of these words may have found more rows than it sends.
 _COUNTS_ROWS = (b"SQL_CALC_FOUND_ROWS", b"UNION", b"EXCEPT", b"INTERSECT")
+#: Of so many warnings the rows of SHOW WARNINGS are all.
+_ALL_SHOWN = 16
 
 
 class HeldDiagnostics:
     """``conditions`` were read; ``unread`` if those that count are on the connection."""
 
     __slots__ = (
-        "_has_counted",
         "_warnings",
         "conditions",
         "counts",
         "error",
+        "has_counted",
         "unread",
         "wants_details",
         "wants_found_rows",
@@ -39,7 +41,7 @@ class HeldDiagnostics:
         self.error = (0, "")
         self._warnings = 0
         #: The last query was one whose FOUND_ROWS() may be known to the connection only.
-        self._has_counted = False
+        self.has_counted = False
 
     @property
     def must_ask(self) -> bool:
@@ -53,16 +55,30 @@ class HeldDiagnostics:
         Of statements without rows it is asked only for sessions that are known to want it, since an UPDATE
         that nobody asks about would cost as much.
         """
-        return (self._has_counted or self.wants_found_rows) and self.counts.found_rows is None
+        return (self.has_counted or self.wants_found_rows) and self.can_ask_found_rows
+
+    @property
+    def can_ask_found_rows(self) -> bool:
+        """Whether FOUND_ROWS() is known to the session's connection only."""
+        return self.counts.found_rows is None and self.counts.are_found_here
 
     def want_found_rows(self) -> None:
         """The session asks for FOUND_ROWS() where only its connection knows."""
-        self.wants_found_rows = self.wants_found_rows or not self._has_counted
+        self.wants_found_rows = self.wants_found_rows or not self.has_counted
 
     def know_found_rows(self, asked: int) -> None:
         """What the connection has answered."""
         self.counts.know_found_rows(asked)
-        self._has_counted = False
+        self.has_counted = False
+
+    @property
+    def asks_found_rows(self) -> bool:
+        """Whether to ask for FOUND_ROWS() where the conditions are asked for: it costs little then.
+
+        MySQL's warning of FOUND_ROWS() hides how many conditions there were beyond those that are shown.
+        """
+        is_cheap = not self.unread or self._warnings < _ALL_SHOWN
+        return self.must_ask_found_rows or (is_cheap and self.can_ask_found_rows)
 
     @property
     def detailed(self) -> int:
@@ -98,7 +114,9 @@ class HeldDiagnostics:
         )
         if in_rows:
             capitals = text.upper()
-            self._has_counted = any(word in capitals for word in _COUNTS_ROWS)
+            self.has_counted = (b"LIMIT" in capitals or b"UNION" in capitals) and any(
+                word in capitals for word in _COUNTS_ROWS
+            )
         if errno or (warnings and is_statement(command)):
             if not adds(command, text, errno, is_mariadb=self.counts.is_mariadb):
                 self.conditions = NO_CONDITIONS
@@ -118,6 +136,12 @@ class HeldDiagnostics:
         """The connection has told them."""
         if self.unread:
             self.conditions = self.conditions.joined(conditions)
+        self.unread = False
+
+    def refused(self) -> None:
+        """The proxy itself has answered a command with an error, of which it holds no conditions."""
+        self.counts.row_count = -1
+        self.conditions = NO_CONDITIONS
         self.unread = False
 
     def forget_connection(self) -> None:

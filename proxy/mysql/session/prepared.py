@@ -10,11 +10,15 @@ things must not share a server's statement; ``ServerState`` tells them apart:
 
 - The types of the parameters: after ``SELECT ?`` was executed with 1, 'ab' comes out as 0 there. Integers of
   all sizes are one type, and strings and NULL leave everything as it was.
-- When a table has changed it prepares anew, under the SQL mode of the session that executes just then.
+- When a table has changed it prepares anew, under the SQL mode of the session that executes just then. What
+  is executed under another meaning than its own is prepared for one client only, after that has prepared it.
+- After an execution with a cursor, MySQL 9 answers one without a cursor with a packet that does not belong
+  there, so that its end cannot be found.
 """
 
 import struct
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -50,6 +54,8 @@ METADATA_LIFETIME = 60.0
 #: Changes of a statement's parameter types that are told apart; beyond, nobody else uses the server's.
 LONGEST_HISTORY = 4
 
+#: Blocks of types whose classes are kept.
+_REMEMBERED: Final = 1024
 _NULL: Final = 6
 #: TINY, SHORT, LONG, LONGLONG, INT24.
 _INTEGERS: Final = frozenset({1, 2, 3, 8, 9})
@@ -61,16 +67,22 @@ Classes = tuple[int | None, ...]
 #: What has been executed of a server's statement, as far as it matters: classes by parameter, latest last.
 History = tuple[Hashable, ...]
 
-#: A server's statement: the meaning it was executed under if that was another one, and its history.
-ServerState = tuple[Settings | None, History]
+#: A server's statement: whose alone it is, since it was executed under another meaning; its history; whether
+#: it has had a cursor.
+ServerState = tuple[object, History, bool]
 
 NOT_EXECUTED: History = ()
-NEW: ServerState = (None, NOT_EXECUTED)
+NEW: ServerState = (None, NOT_EXECUTED, False)
 
 
 def classes_of(types: ParameterTypes) -> Classes:
     """The types of an execution as far as a server's statement remembers them."""
-    return tuple(_class(kind) for kind in struct.unpack(f"<{types.parameters}H", types.block))
+    return _classes_of(types.block)
+
+
+@lru_cache(_REMEMBERED)
+def _classes_of(block: bytes) -> Classes:
+    return tuple(_class(kind) for kind in struct.unpack(f"<{len(block) // 2}H", block))
 
 
 def _class(kind: int) -> int | None:
@@ -82,6 +94,8 @@ def _class(kind: int) -> int | None:
 
 def history_after(history: History, classes: Classes) -> History:
     """The history of a statement after an execution with parameters of these classes."""
+    if history and history[-1] == classes:
+        return history
     last = history[-1] if history else (None,) * len(classes)
     if not isinstance(last, tuple) or len(last) != len(classes):
         # Beyond the longest one already.
@@ -190,6 +204,7 @@ class OpenStatement:
         "server_id",
         "server_state",
         "source",
+        "token",
         "types",
         "unset",
         "variables",
@@ -227,6 +242,8 @@ class OpenStatement:
         self.history = NOT_EXECUTED
         #: The server's id while that has a cursor open, holds long data, or is bound; else None.
         self.server_id: int | None = None
+        #: Stands for it in the state of servers' statements that are its alone.
+        self.token = object()
         #: What that server's statement has of its executions, by whomever.
         self.server_state = NEW
         self.bound = prepared is None

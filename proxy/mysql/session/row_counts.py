@@ -31,6 +31,8 @@ _MINUS_ONE = frozenset(
 #: Errors from before a statement runs: ER_PARSE_ERROR, ER_EMPTY_QUERY.
 _NOT_RUN = frozenset((1064, 1065))
 _SELECT = (b"SELECT", b"select")
+#: Beginnings of statements that do not leave FOUND_ROWS() as it was, where that has to be asked.
+_QUERIES = frozenset((b"SELECT", b"UPDATE"))
 #: The most frequent ones that leave FOUND_ROWS() alone.
 _LEAVE_FOUND_ROWS = frozenset((b"COMMIT", b"commit", b"BEGIN", b"begin", b"ROLLBACK", b"rollback"))
 
@@ -44,6 +46,9 @@ class RowCounts:
     _found_rows: int | None = 0
     #: Text, error number and number of rows of statements that are yet to be taken in.
     _pending: list[tuple[bytes, int, int | None]] = attrs.field(factory=list, init=False, repr=False)
+    #: How many of these have run elsewhere.
+    _elsewhere: int = attrs.field(default=0, init=False, repr=False)
+    _is_here: bool = attrs.field(default=False, init=False, repr=False)
 
     @property
     def found_rows(self) -> int | None:
@@ -51,9 +56,22 @@ class RowCounts:
         self._settle()
         return self._found_rows
 
+    @property
+    def are_found_here(self) -> bool:
+        """Whether the session's connection would answer FOUND_ROWS() with the session's own."""
+        self._settle()
+        return self._is_here
+
+    def elsewhere(self) -> None:
+        """The next statement runs on another connection, or the proxy has asked this one something."""
+        self._elsewhere = len(self._pending)
+        self._is_here = False
+
     def know_found_rows(self, asked: int) -> None:
         """What the connection has answered."""
         self._pending.clear()
+        self._elsewhere = 0
+        self._is_here = False
         self._found_rows = asked
 
     def take(
@@ -82,8 +100,7 @@ class RowCounts:
             self._take_no_rows(command, text, warnings)
         if command not in _RUNS_TEXT or is_cursor:
             if is_cursor or command == Command.STMT_FETCH:
-                self._pending.clear()
-                self._found_rows = None
+                self._forget()
         elif text not in _LEAVE_FOUND_ROWS and (errno not in _NOT_RUN or b";" in text):
             self._put_off(text, errno, in_rows, rows)
 
@@ -101,27 +118,40 @@ class RowCounts:
         if in_rows and text[:6] in _SELECT:
             # Whatever it does, it does not leave FOUND_ROWS() as it was.
             self._pending.clear()
+            self._elsewhere = 0
         if len(text) > LONGEST_TEXT:
-            self._pending.clear()
-            self._found_rows = None
+            self._forget()
             return
         self._pending.append((text, errno, rows))
         if len(text) > _LONGEST_PENDING or len(self._pending) > _MAX_PENDING:
             self._settle()
 
+    def _forget(self) -> None:
+        """Only the connection that has just run a statement knows."""
+        self._pending.clear()
+        self._elsewhere = 0
+        self._found_rows = None
+        self._is_here = True
+
     def _settle(self) -> None:
         pending, self._pending = self._pending, []
-        for text, errno, rows in pending:
-            self._take_rows(text, errno, rows)
+        elsewhere, self._elsewhere = self._elsewhere, 0
+        for at, (text, errno, rows) in enumerate(pending):
+            self._take_rows(text, errno, rows, is_here=at >= elsewhere)
 
-    def _take_rows(self, text: bytes, errno: int, rows: int | None) -> None:
+    def _take_rows(self, text: bytes, errno: int, rows: int | None, *, is_here: bool) -> None:
         rule = found_rows_of(text, is_mariadb=self.is_mariadb)
         if rule.found is Found.UNCHANGED:
             return
         if rule.found is Found.UNKNOWN or errno or rows is None or (rule.offset and not rows):
             self._found_rows = None
+            has_query = rows is not None or text.lstrip()[:6].upper() in _QUERIES
+            # What may have left it alone says nothing where it was not the session's own.
+            is_changed = has_query and (self.is_mariadb or not errno)
+            self._is_here = is_here and (is_changed or self._is_here)
         else:
             self._found_rows = rule.offset + rows
+            self._is_here = is_here
 
 
 def _is_get_diagnostics(text: bytes) -> bool:

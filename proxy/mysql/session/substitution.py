@@ -38,6 +38,9 @@ _CONSTANTS = {
 _COUNTS = Ask.WARNING_COUNT | Ask.ERROR_COUNT
 #: Statements in which an expression stands wherever one of these may stand.
 _EXPRESSIONS = frozenset(b"SELECT WITH INSERT REPLACE UPDATE DELETE DO SET CALL VALUES".split())
+#: With one of these a statement has parts that may find rows; VALUES (…) of an INSERT is none.
+_QUERIES = frozenset(b"FROM UNION TABLE VALUES".split())
+_INSERTS = frozenset(b"INSERT REPLACE".split())
 #: After any of these a row count is the text's own; after the second ones so are the conditions.
 _SETS_ROW_COUNT = frozenset(
     b"SELECT INSERT UPDATE DELETE REPLACE SET USE DO COMMIT ROLLBACK TRUNCATE".split()
@@ -141,7 +144,8 @@ def _left_over(pieces: Sequence[Piece]) -> Ask:
 def _reads_found_rows_before_others(statement: Statement) -> bool:
     """Whether no part of the statement can have set FOUND_ROWS() anew when it is read."""
     words = [piece.word for piece in statement.pieces if piece.kind is Kind.WORD]
-    return words.count(b"SELECT") <= 1 and not {b"FROM", b"UNION", b"TABLE", b"VALUES"} & set(words)
+    others = _QUERIES - {b"VALUES"} if statement.first in _INSERTS else _QUERIES
+    return words.count(b"SELECT") <= 1 and others.isdisjoint(words)
 
 
 def _asked(pieces: Sequence[Piece]) -> Ask:

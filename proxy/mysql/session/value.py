@@ -58,21 +58,21 @@ class SessionValue:
         "_statements_size",
         "after_reset",
         "characteristics",
-        "clean_here",
+        "code_ran_at",
         "diagnostics",
         "doubtful_locks",
-        "ever_own",
         "gtid_at",
+        "has_sequence",
         "insert_id_answers",
         "insert_id_at",
         "last_insert_id",
         "last_statement",
         "names",
-        "own_here",
         "pins",
         "reported_insert_id",
         "resets",
         "savepoint",
+        "sequence_here",
         "settings",
         "shown",
         "statements",
@@ -115,6 +115,8 @@ class SessionValue:
         self.variables = HeldVariables()
         #: System variables of which the client wants to hear, and whether of the schema.
         self.shown = SHOWN_BY_DEFAULT
+        #: Where stored code has run last, which may have set variables of any name.
+        self.code_ran_at: object = None
         #: Stored code has changed something, and the connection is to be asked what it was.
         self.unexplained = False
         #: Variables that were set without a report of their values.
@@ -127,12 +129,10 @@ class SessionValue:
         self.doubtful_locks = False
         #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
         self.gtid_at: object = None
-        #: FOUND_ROWS and SEQUENCE, as far as what its connection says of them is the session's own.
-        self.own_here = Diagnostics.NONE
-        #: Of these its connection has nobody's.
-        self.clean_here = Diagnostics.NONE
-        #: Of those, what the session has ever had.
-        self.ever_own = Diagnostics.NONE
+        #: What its connection says of a sequence's last value is the session's own, or nobody's.
+        self.sequence_here = False
+        #: The session has used a sequence.
+        self.has_sequence = False
         #: It was refused diagnostics once: from its next statement on it keeps its connection.
         self.wants_diagnostics = False
         #: How often the session has started over.
@@ -155,7 +155,8 @@ class SessionValue:
     def must_ask(self) -> bool:
         """Whether the connection has to be asked before it may be returned."""
         held = self.diagnostics
-        return held.unread or self.is_doubtful or (held.wants_found_rows and held.must_ask)
+        may_ask_rows = held.wants_found_rows or held.has_counted
+        return held.unread or self.is_doubtful or (may_ask_rows and held.must_ask)
 
     @property
     def is_doubtful(self) -> bool:
@@ -279,7 +280,7 @@ class SessionValue:
     def _takes_trackers(self, verdict: Verdict, *, failed: bool) -> bool:
         """Hold what the client wants to be told of, which the connection need not know."""
         shown = self.shown.after(verdict.tracks)
-        if shown is None or self.tie() is not Tie.NONE:
+        if shown is None or verdict.multiple or self.tie() is not Tie.NONE:
             return False
         self.shown = self.shown if failed else shown
         self.unreported |= verdict.assigned_variables.difference(verdict.tracks)
@@ -319,12 +320,8 @@ class SessionValue:
 
     def moves(self) -> None:
         """Its next statement is on another connection, or somebody else has used the one it had."""
-        own = self.own_here
-        if own is not _NOTHING_OWN:
-            if self.ever_own is not own:
-                self.ever_own |= own
-            self.own_here = _NOTHING_OWN
-        self.clean_here = _NOTHING_OWN
+        self.sequence_here = False
+        self.diagnostics.counts.elsewhere()
 
     def take_insert_id(self, verdict: Verdict, last_insert_id: int, *, unknown: bool) -> bool:
         """What the OK packet of a statement says of LAST_INSERT_ID(); whether only its connection knows now.
@@ -365,7 +362,7 @@ class SessionValue:
         self.resets += 1
         self.diagnostics.reset()
         self.wants_diagnostics = False
-        self.own_here = self.clean_here = self.ever_own = Diagnostics.NONE
+        self.sequence_here = self.has_sequence = False
         self.last_insert_id = self.reported_insert_id = 0
         self.variables.clear()
         self.shown = SHOWN_BY_DEFAULT
@@ -406,7 +403,7 @@ class SessionValue:
         self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
-        self.gtid_at = None
+        self.gtid_at = self.code_ran_at = None
         self.unsettled = self.doubtful_locks = self.unexplained = False
         self.variables.forget_asked()
         self.diagnostics.forget_connection()

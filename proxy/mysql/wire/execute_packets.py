@@ -34,6 +34,7 @@ __all__ = [
     "Insertion",
     "ParameterTypes",
     "cursor_flags",
+    "fitted",
     "parameter_types",
     "size_with_types",
     "statement_id",
@@ -58,6 +59,7 @@ _WITH_ID: Final = frozenset(
         Command.STMT_BULK_EXECUTE,
     }
 )
+_EXECUTE: Final = int(Command.STMT_EXECUTE)
 _ID: Final = HEADER + 1
 _FLAGS: Final = _ID + 4
 #: Behind the flags and the number of executions, which is always 1.
@@ -66,6 +68,8 @@ _BULK_FIELDS: Final = _FLAGS + 2
 #: Read only, for update, scrollable.
 _CURSOR_FLAGS: Final = 0x07
 _BULK_TYPES: Final = 0x80
+#: Counts from here on take more than one byte.
+_LONG_COUNT: Final = 0xFB
 #: Bytes of a type; the name behind it, where there is one, is not counted.
 _TYPE: Final = 2
 
@@ -162,6 +166,9 @@ def parameter_types(packet: bytes, parameters: int, *, has_attributes: bool) -> 
     """
     if not parameters:
         return None
+    flag = _simple_flag(packet, parameters, has_attributes)
+    if flag and not packet[flag]:
+        return None
     reader = _reader(packet)
     head = _head(reader, parameters, has_attributes)
     return _types(reader, head, parameters, has_attributes) if head.has_types else None
@@ -186,6 +193,25 @@ def with_types(packet: bytes, types: ParameterTypes, *, has_attributes: bool) ->
     if announced < MAX_PAYLOAD and len(packet) == HEADER + announced:
         return frame(b"".join(parts), packet[3])
     raise PacketTooLarge("a long packet has no room for the types of its parameters")
+
+
+def fitted(packet: bytes, server_id: int, types: ParameterTypes, *, has_attributes: bool) -> bytes | None:
+    """A whole COM_STMT_EXECUTE about another statement, with these types if it has none of its own.
+
+    None where it is not as simple as most are: see ``with_statement_id`` and ``types_insertion``.
+    """
+    flag = _simple_flag(packet, types.parameters, has_attributes)
+    if not flag:
+        return None
+    number = server_id.to_bytes(4, "little")
+    if packet[flag]:
+        return b"".join((packet[:_ID], number, packet[_FLAGS:]))
+    block = types.encode(named=has_attributes)
+    length = len(packet) - HEADER + len(block)
+    if length >= MAX_PAYLOAD:
+        return None
+    header = length.to_bytes(3, "little")
+    return b"".join((header, packet[3:_ID], number, packet[_FLAGS:flag], b"\1", block, packet[flag + 1 :]))
 
 
 def types_insertion(packet: bytes, types: ParameterTypes, *, has_attributes: bool) -> Insertion:
@@ -263,6 +289,18 @@ def _read_strings(
 def _require_id(packet: bytes) -> None:
     if len(packet) < _FLAGS or packet[HEADER] not in _WITH_ID:
         raise MalformedPacket("a command without the id of a prepared statement")
+
+
+def _simple_flag(packet: bytes, parameters: int, has_attributes: bool) -> int:
+    """Where a whole COM_STMT_EXECUTE without attributes says whether it has types; 0: not such a one."""
+    flag = _EXECUTE_FIELDS + (parameters + 7 >> 3)
+    size = len(packet)
+    if has_attributes:
+        if size <= flag or packet[_EXECUTE_FIELDS] != parameters or parameters >= _LONG_COUNT:
+            return 0
+        flag += 1
+    is_whole = flag < size == HEADER + _announced(packet)
+    return flag if is_whole and packet[HEADER] == _EXECUTE else 0
 
 
 def _is_bulk(packet: bytes) -> bool:

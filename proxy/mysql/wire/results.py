@@ -27,6 +27,7 @@ __all__ = [
     "definitions_after",
     "farewell_text",
     "is_progress",
+    "with_session",
 ]
 
 #: First bytes of generic responses.
@@ -42,6 +43,8 @@ _PROGRESS = b"\xff\xff\xff"
 
 #: MySQL reports this read-only variable with every statement where all variables are tracked.
 STATEMENT_COUNTER = "statement_id"
+
+_STATE_CHANGED = int(Status.SESSION_STATE_CHANGED)
 
 #: Tracker blocks that are decoded once, and how long each of them may be, in bytes.
 _REMEMBERED = 256
@@ -121,6 +124,17 @@ class OkPacket:
         if status & Status.SESSION_STATE_CHANGED and reader.remaining:
             session = reader.lenenc_bytes()
         return cls(affected_rows, last_insert_id, Status(status), warnings, info, session, header)
+
+
+def with_session(payload: bytes, session: bytes) -> bytes:
+    """An OK packet with another tracker block in the place of its own, or with none if that is empty."""
+    if len(payload) > 9 and payload[1] < LOCAL_INFILE and payload[2] < LOCAL_INFILE and not payload[7]:
+        # Short numbers and no text: as in a transaction most of the time.
+        if session:
+            return b"".join((payload[:8], lenenc_bytes(session)))
+        status = (payload[3] | payload[4] << 8) & ~_STATE_CHANGED
+        return b"".join((payload[:3], status.to_bytes(2, "little"), payload[5:7]))
+    return attrs.evolve(OkPacket.decode(payload), session=session).encode()
 
 
 @attrs.frozen

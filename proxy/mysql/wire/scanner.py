@@ -19,7 +19,7 @@ packets. MySQL manual, "Text Resultset", "COM_STMT_PREPARE Response".
 """
 
 from .commands import ResponseKind
-from .datatypes import MalformedPacket, lenenc_bytes
+from .datatypes import MalformedPacket
 from .framing import HEADER, MAX_PAYLOAD, frame
 from .results import (
     EOF,
@@ -33,8 +33,9 @@ from .results import (
     definitions_after,
     farewell_text,
     is_progress,
+    with_session,
 )
-from .scanner_states import FIRST_STATE, Farewell, State, closes, header_at
+from .scanner_states import FIRST_STATE, Farewell, State, closes, header_at, skip_definitions
 from .shown_changes import SHOWN_BY_DEFAULT
 from .status import Status
 
@@ -61,6 +62,7 @@ _NO_ERRORS: frozenset[int] = frozenset()
 #: As a number: comparing flags of an enum costs more.
 MORE_RESULTS = int(Status.MORE_RESULTS_EXISTS)
 # As plain names for the same reason.
+_RESULT = ResponseKind.RESULT
 _HEAD, _PREPARE, _COLUMNS = State.HEAD, State.PREPARE, State.COLUMNS
 _ROWS, _STRING, _DONE = State.ROWS, State.STRING, State.DONE
 #: Bytes in front of the state block of an OK packet all of whose numbers and lengths take one byte.
@@ -134,7 +136,7 @@ class ResponseScanner:
 
     def begin(self, kind: ResponseKind) -> None:
         """Expect the response to a command with sequence id 0."""
-        self._state = FIRST_STATE[kind]
+        self._state = _HEAD if kind is _RESULT else FIRST_STATE[kind]
         self._held = b""
         self._skip = 0
         self._continued = False
@@ -219,7 +221,7 @@ class ResponseScanner:
                 if self._state is _ROWS:
                     position = self._pass_rows(data, position)
                 elif self._columns > 1 and self._state is _COLUMNS:
-                    position = self._pass_columns(data, position)
+                    position, self._columns = skip_definitions(data, position, self._columns)
                 if position >= size:
                     break
             if not self._is_complete(data, position):
@@ -261,19 +263,6 @@ class ResponseScanner:
         if whole and length > self._max_closing:
             raise MalformedPacket("a closing packet is too long")
         return not whole or available >= HEADER + length
-
-    def _pass_columns(self, data: bytes, position: int) -> int:
-        """Skip the definitions of a group but for its last; returns where the next packet begins."""
-        last = len(data) - 5
-        left = self._columns
-        while left > 1 and position <= last:
-            length = header_at(data, position)[0] & MAX_PAYLOAD
-            if length == MAX_PAYLOAD or not length or data[position + 4] == ERR:
-                break
-            position += HEADER + length
-            left -= 1
-        self._columns = left
-        return position
 
     def _pass_rows(self, data: bytes, position: int) -> int:
         """Skip whole rows; returns the position of the first packet that is not an ordinary row."""
@@ -415,53 +404,26 @@ class ResponseScanner:
             if not self.status & _STATE_CHANGED:
                 return self._closing() if first == EOF else None
             if len(payload) > _TO_STATE and not payload[7] and payload[8] == len(payload) - _TO_STATE:
-                return self._close_short_with_state(payload, first)
-        return self._close_ok_with_state(OkPacket.decode(payload))
+                return self._close_with_state(payload, first, payload[_TO_STATE:])
+        packet = OkPacket.decode(payload)
+        self.affected_rows = packet.affected_rows
+        self.last_insert_id = packet.last_insert_id or self.last_insert_id
+        self.status = int(packet.status)
+        self.warnings = packet.warnings
+        return self._close_with_state(payload, first, packet.session)
 
-    def _close_short_with_state(self, payload: bytes, first: int) -> bytes | None:
-        """Numbers and lengths are a byte each, and there is no text: as in a transaction most of the time."""
+    def _close_with_state(self, payload: bytes, first: int, session: bytes) -> bytes | None:
+        has_state = self.status & _STATE_CHANGED
         self.status &= ~_STATE_CHANGED
-        session = payload[_TO_STATE:]
-        self._changed(session)
-        closing = self._closing() if first == EOF else None
-        if closing is not None:
-            return closing
-        if self._session_track and self.shows_all:
-            return None
-        shown = self.shown.select(session) if self._session_track else b""
-        if shown:
-            return b"".join((payload[:8], lenenc_bytes(shown)))
-        return b"".join((payload[:3], self.status.to_bytes(2, "little"), payload[5:7]))
-
-    def _changed(self, session: bytes) -> None:
         changes = decode_session_changes(session)
         if changes is not NO_CHANGES:
             self.changes.append(changes)
-
-    def _close_ok_with_state(self, packet: OkPacket) -> bytes | None:
-        self.affected_rows = packet.affected_rows
-        self.last_insert_id = packet.last_insert_id or self.last_insert_id
-        self.status = int(packet.status) & ~_STATE_CHANGED
-        self.warnings = packet.warnings
-        if packet.session:
-            self._changed(packet.session)
-        closing = self._closing() if packet.header == EOF else None
+        closing = self._closing() if first == EOF else None
         if closing is not None:
             return closing
-        if not packet.status & Status.SESSION_STATE_CHANGED:
+        if not has_state or (self._session_track and self.shows_all):
             return None
-        if self._session_track and self.shows_all:
-            return None
-        shown = self.shown.select(packet.session) if self._session_track else b""
-        return OkPacket(
-            packet.affected_rows,
-            packet.last_insert_id,
-            packet.status,
-            packet.warnings,
-            packet.info,
-            shown,
-            packet.header,
-        ).encode()
+        return with_session(payload, self.shown.select(session) if self._session_track else b"")
 
     def _begin_rows(self) -> None:
         self._state = _ROWS

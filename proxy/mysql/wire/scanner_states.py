@@ -8,7 +8,7 @@ from .datatypes import MalformedPacket
 from .framing import MAX_PAYLOAD
 from .results import EOF, ERR
 
-__all__ = ["FIRST_STATE", "Farewell", "State", "closes", "header_at"]
+__all__ = ["FIRST_STATE", "Farewell", "State", "closes", "header_at", "skip_definitions"]
 
 #: A packet's header as one number.
 header_at = struct.Struct("<I").unpack_from
@@ -38,6 +38,22 @@ FIRST_STATE = {
 
 class Farewell(MalformedPacket):
     """The server speaks first: it is about to close."""
+
+
+def skip_definitions(data: bytes, position: int, left: int) -> tuple[int, int]:
+    """Skip column definitions but for the last one; returns where the next packet begins, and what is left.
+
+    Stops at whatever needs a closer look: a packet of which the first byte is not there, an empty or a very
+    long one, an error, a progress report.
+    """
+    last = len(data) - 5
+    while left > 1 and position <= last:
+        length = header_at(data, position)[0] & MAX_PAYLOAD
+        if length == MAX_PAYLOAD or not length or data[position + 4] == ERR:
+            break
+        position += 4 + length
+        left -= 1
+    return position, left
 
 
 def closes(first: int, length: int) -> bool:

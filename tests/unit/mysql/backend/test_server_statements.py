@@ -8,7 +8,7 @@ from proxy.mysql.session.settings import FRESH
 
 TEXTS = PreparedTexts()
 ONE, TWO, THREE = (TEXTS.text("key", FRESH, text) for text in (b"1", b"2", b"3"))
-USED: ServerState = (None, ((8,),))
+USED: ServerState = (None, ((8,),), False)
 
 
 def statements(*texts: PreparedText) -> ServerStatements:
@@ -44,7 +44,8 @@ def test_one_for_each_state() -> None:
 
 def test_the_least_recently_used_goes() -> None:
     made = statements(ONE, TWO, THREE)
-    made.put(ONE, *reversed(made.take(ONE, NEW)))
+    number, state = made.take(ONE, NEW)
+    made.put(ONE, state, number)
     made.limit = 2
     assert made.surplus() == [2]
     assert made.surplus(room=1) == [3]

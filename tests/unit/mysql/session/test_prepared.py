@@ -131,7 +131,7 @@ class TestTexts:
 
 class TestOpenStatement:
     def test_variables_have_the_types_of_then(self) -> None:
-        number, string = Variable(Kind.INTEGER, b"5"), Variable(Kind.STRING, b"x", "utf8mb4_bin")
+        number, string = Variable(Kind.SIGNED, b"5"), Variable(Kind.STRING, b"x", "utf8mb4_bin")
         statement = OpenStatement(1, None, PLAIN)
         now = {"a": string, "b": string, "c": string}
         assert statement.variables_to_prepare(now) is now

@@ -103,3 +103,23 @@ def test_long_texts_are_not_held() -> None:
     taken.take(Command.QUERY, b"SELECT '" + b"x" * 1000 + b"'", in_rows=True, rows=1)
     assert taken.found_rows == 1
     assert "xxx" not in repr(taken)
+
+
+def test_where_the_number_is_known() -> None:
+    """A connection answers with the session's own only where that was set, and was asked nothing since."""
+    counts = RowCounts(is_mariadb=False)
+    assert not counts.are_found_here
+    counts.take(Command.QUERY, b"UPDATE t SET a = 1", affected_rows=1)
+    counts.take(Command.QUERY, b"COMMIT")
+    assert counts.are_found_here
+    counts.elsewhere()
+    counts.take(Command.QUERY, b"INSERT INTO t VALUES (1)", affected_rows=1)
+    assert not counts.are_found_here
+    counts.take(Command.QUERY, b"UPDATE t SET a = 2", affected_rows=1)
+    counts.elsewhere()
+    counts.take(Command.QUERY, b"SET @a = 1")
+    assert not counts.are_found_here
+    counts.take(Command.STMT_EXECUTE, b"SELECT a FROM t", in_rows=True, is_cursor=True)
+    assert counts.are_found_here
+    counts.know_found_rows(3)
+    assert not counts.are_found_here

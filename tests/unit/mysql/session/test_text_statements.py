@@ -84,7 +84,7 @@ def test_there_is_an_end_of_room() -> None:
         (b"SELECT 'a'", False, True, b"'SELECT ''a'''"),
         (b"SELECT 'a\\n'", False, True, b"'SELECT ''a\\\\n'''"),
         (b"SELECT 'a\\n'", False, False, b"'SELECT ''a\\n'''"),
-        (b"SELECT 'a', \"b\"", True, True, b"\"SELECT 'a', \"\"b\"\"\""),
+        (b"SELECT 'a', \"b\"", True, True, b'"SELECT \'a\', ""b"""'),
     ],
 )
 def test_a_literal_stands_for_its_text(source: bytes, double: bool, escapes: bool, expected: bytes) -> None:

@@ -114,7 +114,7 @@ RESPONSES = {
             ("end", {"status": p.AUTOCOMMIT | p.MORE}),
             ("ok", {"affected": 1}),
         ),
-        {"affected_rows": 1, "last_insert_id": 0, "changes": [CHANGES], "status": p.AUTOCOMMIT},
+        {"affected_rows": 1, "last_insert_id": 4, "changes": [CHANGES], "status": p.AUTOCOMMIT},
     ),
     "error after a result": Response(
         Result,

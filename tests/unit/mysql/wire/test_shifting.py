@@ -117,14 +117,22 @@ def test_packets_of_16_mib(size: int) -> None:
     assert shifted.done
 
 
+@pytest.mark.usefixtures("short_packets")
 @pytest.mark.parametrize(
     ("size", "inserted", "more"),
-    [(100, 5, 0), (LIMIT - 5, 4, 0), (LIMIT - 5, 5, 1), (LIMIT - 1, 5, 1), (LIMIT, 5, 0), (2 * LIMIT - 3, 5, 1)],
+    [
+        (LIMIT - 9, 5, 0),
+        (LIMIT - 5, 4, 0),
+        (LIMIT - 5, 5, 1),
+        (LIMIT - 1, 5, 1),
+        (LIMIT, 5, 0),
+        (2 * LIMIT - 3, 5, 1),
+    ],
 )
 def test_how_many_packets_more(size: int, inserted: int, more: int) -> None:
     """A server numbers its answer after those it has got."""
     command = p.packet(b"x" * size)
-    shifted = ShiftedFrames(10, b"y" * inserted)
+    shifted = ShiftedFrames(3, b"y" * inserted)
     out = shifted.feed(command[:-1])
     assert shifted.more_packets == 0
     out += shifted.feed(command[-1:])

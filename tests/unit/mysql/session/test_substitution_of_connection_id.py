@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.mysql.session.connection_id import LONGEST_TEXT, with_connection_id
+from proxy.mysql.session.substitution import LONGEST_TEXT, Ask, constant, substituted
 
 NUMBER = 1073741825
+
+
+def with_connection_id(text: bytes, number: int, *, backslash_escapes: bool) -> bytes:
+    constants = {Ask.CONNECTION_ID: constant(Ask.CONNECTION_ID, number)}
+    return substituted(text, constants, backslash_escapes=backslash_escapes)
 
 
 def rewritten(text: str | bytes, *, backslash_escapes: bool = True) -> str:
