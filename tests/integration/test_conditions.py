@@ -83,6 +83,13 @@ SCRIPTS = {
         "EXECUTE s",
         "DEALLOCATE PREPARE s",
     ),
+    "mariadb's execute immediate": (
+        "INSERT INTO item (owner) VALUES (9), (9), (9)",
+        "EXECUTE IMMEDIATE 'SELECT ROW_COUNT()'",
+        "SELECT SQL_CALC_FOUND_ROWS 1 FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3) AS d LIMIT 1",
+        "EXECUTE IMMEDIATE 'SELECT FOUND_ROWS() + 1'",
+        "SELECT 'is shared'",
+    ),
     "in a transaction": ("BEGIN", WARNS, "SHOW WARNINGS", "ROLLBACK", "SHOW COUNT(*) WARNINGS"),
 }
 

@@ -9,6 +9,8 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 
 from proxy.mysql.frontend.client import ClientConnection
+from proxy.mysql.frontend.known_sets import KnownSets
+from proxy.mysql.session.prepared import PreparedTexts
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.compression import Algorithm
 from proxy.mysql.wire.compression_choice import Compression
@@ -189,6 +191,11 @@ class Stage(World):
         self.reached: list[ScriptedServer] = []
         facts = attrs.evolve(FACTS, capabilities=Capability(target))
         self.context.facts = lambda: facts
+
+    def forget(self) -> None:
+        """What the proxy has learned from databases: each walk asks one."""
+        self.context.known_sets = KnownSets()
+        self.context.texts = PreparedTexts()
 
     def connect(self, profile: Profile) -> ScriptedClient:
         """A client that has logged in."""

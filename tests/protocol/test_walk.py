@@ -17,7 +17,17 @@ from .walk import Delivery, walk
 
 #: What stands in for 16 MiB - 1 in the cases that are scaled down.
 SMALL = 0xFF
-_LIMITS = ("scanner", "eof_scanner", "intake")
+_LIMITS = (
+    "eof_scanner",
+    "execute_packets",
+    "framing",
+    "intake",
+    "prepare_response",
+    "renumbering",
+    "scanner",
+    "scanner_states",
+    "shifting",
+)
 
 _random = random.Random(20_240_101)
 

@@ -99,6 +99,7 @@ class _Visit:
 
 def walk(stage: Stage, case: Case, profile: Profile, delivery: Delivery) -> None:
     """The case, with these capabilities, delivered like this; afterwards another client is served."""
+    stage.forget()
     visit = _Visit(stage, profile)
     for step in case.before:
         expected = visit.perform(step)

@@ -64,6 +64,8 @@ _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LO
 class CommandPhase(DiagnosticPhase):
     """One client after its log-in; borrows on its behalf."""
 
+    __slots__ = ("_answer_began", "_loss", "_rds", "pin_watch", "said_goodbye", "username")
+
     log = Logger()
 
     def __init__(
@@ -275,7 +277,7 @@ class CommandPhase(DiagnosticPhase):
         """The connection is gone: an error for the command in progress, or for the next one."""
         connection = self.tenancy.connection
         lost = self.value.what_is_lost()
-        tied = self.value.tie() is not Tie.NONE
+        loss = self.value.loss()
         self.tenancy.lost()
         if self.pin_watch.is_open:
             self.pin_watch.follow()
@@ -291,9 +293,9 @@ class CommandPhase(DiagnosticPhase):
             return
         if self._stage not in (Stage.RUNNING, Stage.FILE):
             # No statement runs on it: whatever the session waits for is something else.
-            self._loss = lost if tied else None
+            self._loss = loss
         elif self._silent:
-            self._loss = lost if tied else None
+            self._loss = loss
             self._forget_command(connection_lost(lost))
             self._stage = Stage.IDLE
             self.skip()
@@ -346,7 +348,7 @@ class CommandPhase(DiagnosticPhase):
         connection = self.tenancy.connection
         if connection is not None and connection.lost is not None:
             # Cut while its KILL was unanswered, and not yet reported as closed.
-            self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
+            self._loss = self.value.loss()
             self.tenancy.lost()
             connection = None
         if connection is None:
@@ -392,7 +394,7 @@ class CommandPhase(DiagnosticPhase):
 
     def _answered_early(self) -> None:
         """Answered before the command was all there: its rest goes nowhere, the connection neither."""
-        self._loss = self.value.what_is_lost() if self.value.tie() is not Tie.NONE else None
+        self._loss = self.value.loss()
         self.tenancy.lost()
         self._forget_command(None)
         self.channel.resume("target")
@@ -402,6 +404,7 @@ class CommandPhase(DiagnosticPhase):
     def _settled(self) -> None:
         self._outcomes.settled(self.tenancy.connection)
         self._learn_set()
+        self._loss, self.tenancy.loss = self.tenancy.loss, None
         if self._stage is Stage.CLOSED:
             return
         if self.pin_watch.is_open:

@@ -49,6 +49,30 @@ class Stage(enum.Enum):
 class CommandReception:
     """Takes in bytes; the command phase says what becomes of a command and of a response's end."""
 
+    __slots__ = (
+        "_begin_command",
+        "_beginning",
+        "_context",
+        "_draining",
+        "_intake",
+        "_kind",
+        "_own_answer",
+        "_packet",
+        "_refusal",
+        "_scanner",
+        "_screening",
+        "_seconds",
+        "_shifted",
+        "_silent",
+        "_stage",
+        "_verdict",
+        "capabilities",
+        "channel",
+        "last_active",
+        "tenancy",
+        "value",
+    )
+
     log = Logger()
     #: At most one borrowed connection.
     tenancy: Tenancy

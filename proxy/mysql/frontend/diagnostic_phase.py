@@ -32,8 +32,7 @@ _COUNTS = Ask.WARNING_COUNT | Ask.ERROR_COUNT
 class DiagnosticPhase(StatementPhase):
     """The part of the command phase that is about diagnostics."""
 
-    #: The SET that is sent in the place of a GET DIAGNOSTICS.
-    _stand_in = b""
+    __slots__ = ()
 
     def _run_reader(self, packet: bytes, verdict: Verdict) -> None:
         """Put what is known into a text that asks for it, and run it; or answer the command."""

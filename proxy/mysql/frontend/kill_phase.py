@@ -15,6 +15,8 @@ __all__ = ["KillPhase"]
 class KillPhase(CommandReception):
     """The part of the command phase that is about KILL."""
 
+    __slots__ = ("_interrupted", "_was_running", "statement_count")
+
     username: str
 
     def __init__(self, *arguments: Any) -> None:

@@ -1,6 +1,8 @@
 """What a response means for the session: its value, its pins, what must be remembered of the connection."""
 
+import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from twisted.logger import Logger
 
@@ -24,7 +26,10 @@ from .statements import remember_collation, with_known_collation
 
 __all__ = ["Outcomes"]
 
+# Each frozenset() would be another one.
+_NO_PINS: Final[frozenset[PinReason | RdsReason]] = frozenset()
 _FOUND_BY_ASKING = (PinReason.UNTRACKED_STATE, PinReason.USER_VARIABLE)
+_ASSIGNED = re.compile(rb"@@(?:(?:session|local)\s*\.\s*)?`?([a-z_][a-z0-9_]*)`?\s*:?=", re.IGNORECASE)
 _LAST_GTID = "last_gtid"
 _LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
@@ -34,8 +39,25 @@ _RESULT, _PREPARE = ResponseKind.RESULT, ResponseKind.PREPARE
 _WITHOUT_STATUS = frozenset({ResponseKind.NONE, ResponseKind.STRING})
 
 
+def _assigned(verdict: Verdict, text: bytes) -> set[str]:
+    """System variables that a text may have assigned by `@@name`, also within compound statements."""
+    found = {name.decode("ascii").lower() for name in _ASSIGNED.findall(text)}
+    return found | verdict.assigned_variables
+
+
 class Outcomes:
     """Takes in the responses of one session."""
+
+    __slots__ = (
+        "_asking",
+        "_client",
+        "_context",
+        "_pinned_before",
+        "_seconds",
+        "_unsettled",
+        "_value",
+        "_watch",
+    )
 
     log = Logger()
 
@@ -49,7 +71,7 @@ class Outcomes:
         self._unsettled = b""
         #: The statement after which the connection is asked what that has changed, and the pins by then.
         self._asking = b""
-        self._pinned_before: frozenset[PinReason | RdsReason] = frozenset()
+        self._pinned_before: frozenset[PinReason | RdsReason] = _NO_PINS
 
     def take_in(
         self,
@@ -217,8 +239,9 @@ class Outcomes:
                 value.unexplained = True
             else:
                 value.code_ran_at = connection
-        if verdict.assigned_variables and b"@@" in text and not verdict.tracks:
-            value.note_reports(verdict, scanner.changes, failed=bool(scanner.errno))
+        # A SET that fails has set nothing.
+        if b"@@" in text and not verdict.tracks and (verdict.multiple or not scanner.errno):
+            value.note_reports(_assigned(verdict, text), () if scanner.errno else scanner.changes)
         if (
             value.unexplained
             and b"FLUSH" in text.upper()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ClientError
+from ...errors import ClientError, connection_lost
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.need import NOTHING, Need
@@ -49,6 +49,28 @@ LAST_NUMBER = 0xFFFFFFFE
 class StatementPhase(KillPhase):
     """The part of the command phase that is about prepared statements."""
 
+    __slots__ = (
+        "_code",
+        "_copy",
+        "_last_statement_number",
+        "_learning",
+        "_lowered",
+        "_need",
+        "_outcomes",
+        "_retained",
+        "_set",
+        "_stand_in",
+        "_was_healed",
+        "context",
+        "has_attributes",
+        "is_mysql",
+        "key",
+        "preparing",
+        "seconds",
+        "text_command",
+        "version",
+    )
+
     _outcomes: Outcomes
 
     def __init__(
@@ -86,6 +108,8 @@ class StatementPhase(KillPhase):
         self._shifted: ShiftedFrames | None = None
         self._lowered: LoweredIds | None = None
         self._was_healed = False
+        #: The SET that is sent in the place of a GET DIAGNOSTICS.
+        self._stand_in = b""
         #: The present command's first byte.
         self._code = 0
 
@@ -256,7 +280,7 @@ class StatementPhase(KillPhase):
     def _learn_set(self) -> None:
         """The settings that a SET has led to are known for sure now."""
         learning, self._learning = self._learning, None
-        if learning is not None:
+        if learning is not None and self.tenancy.connection is not None and not self.value.is_doubtful:
             before, text, response = learning
             outcome = SetOutcome(self.value.settings, self.value.status, response)
             self._context.known_sets.learn(self.key, before, text, outcome)
@@ -266,7 +290,12 @@ class StatementPhase(KillPhase):
 
         def settled() -> None:
             self._outcomes.settled(self.tenancy.connection)
-            if self._stage is Stage.BUSY:
+            loss, self.tenancy.loss = self.tenancy.loss, None
+            if self._stage is not Stage.BUSY:
+                return
+            if loss is not None:
+                self.refuse(connection_lost(loss))
+            else:
                 callback()
 
         self._stage = Stage.BUSY

@@ -46,8 +46,13 @@ def find_variables(
     """Have the user variables asked for that stored code has set; pin where it may have left more."""
     value.unexplained = False
     is_mariadb = "MariaDB" in connection.server_version
-    answer = yield query(connection, _COUNTS.format("" if is_mariadb else _ON_MYSQL))
-    counts = {row[1] for row in answer.rows if len(row) == 2}
+    counts: set[str | None] = set()
+    try:
+        answer = yield query(connection, _COUNTS.format("" if is_mariadb else _ON_MYSQL))
+        counts = {row[1] for row in answer.rows if len(row) == 2}
+    except TargetError:
+        # The session's own limits forbid it.
+        pass
     names: list[str] | None = None
     if counts == {"0"}:
         names = yield _names(connection, is_mariadb=is_mariadb)

@@ -44,6 +44,23 @@ def _reading(need: Need, reads: Diagnostics) -> Need:
 class Tenancy:
     """At most one borrowed connection; ``connection`` is set while the session may send on it."""
 
+    __slots__ = (
+        "_borrower",
+        "_client",
+        "_context",
+        "_hold",
+        "_key",
+        "_over",
+        "_pending",
+        "_program",
+        "_retries",
+        "_value",
+        "_was_asked",
+        "_whereabouts",
+        "connection",
+        "loss",
+    )
+
     log = Logger()
 
     def __init__(
@@ -66,6 +83,8 @@ class Tenancy:
         self._retries = 0
         self._pending: Deferred[Any] | None = None
         self._hold: Any = None
+        #: What the session has lost when its connection could not be asked.
+        self.loss: str | None = None
         #: The proxy has asked the connection something since the session's last statement.
         self._was_asked = False
         self._whereabouts = Whereabouts(context, key, value)
@@ -333,6 +352,7 @@ class Tenancy:
         assert connection is not None
         connection.take_back()
         connection.has_now(self._value)
+        loss = self._value.loss()
 
         def done(_: None) -> None:
             if self._over:
@@ -349,6 +369,7 @@ class Tenancy:
                 problem=failure.value,
             )
             self.connection = None
+            self.loss = loss
             self._value.forget_connection()
             self._context.pool.discard(connection)
             if not self._over:

@@ -1,13 +1,22 @@
 """What happens to a database connection between two sessions, and before it is returned."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ..backend.connection import BackendConnection
-from ..backend.errors import ConnectFailed
-from ..backend.own_commands import ASK_INSERT_ID, ask, become, insert_id_in, query, reset, set_trackers
+from ..backend.errors import ConnectFailed, TargetError
+from ..backend.own_commands import (
+    ASK_INSERT_ID,
+    Answer,
+    ask,
+    become,
+    insert_id_in,
+    query,
+    reset,
+    set_trackers,
+)
 from ..backend.preparing import StatementRefused, prepare_text
 from ..backend.text_preparing import prepare_real, prepare_source
 from ..session.need import NOTHING, Need
@@ -42,13 +51,13 @@ def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> boo
     """Whether a command needs what is not there, or needs something not to be there."""
     if need.given or lacks_statement(connection, need):
         return True
-    return bool(connection.cleared) and _reads_cleared(connection, value, need)
+    return bool(need.variables) and _reads_cleared(connection, value, need)
 
 
 def _reads_cleared(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether a variable that was never set is read where another session has left it as NULL."""
-    cleared = connection.cleared.intersection(need.variables)
-    return not cleared.issubset(value.variables.values.keys())
+    unset = need.variables - value.variables.values.keys()
+    return not (unset.isdisjoint(connection.cleared) and unset.isdisjoint(connection.variables))
 
 
 def lacks_statement(connection: BackendConnection, need: Need) -> bool:
@@ -200,10 +209,25 @@ def report(connection: BackendConnection, value: SessionValue) -> Generator[Defe
         yield set_trackers(connection)
         value.trackers_set = False
     if names:
-        parts = ",".join(f"@@session.{name}=@@session.{name}" for name in names)
-        answer = yield query(connection, f"SET {parts}")
-        for change in answer.changes:
-            value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
+        try:
+            yield _report(connection, value, names)
+        except TargetError:
+            # One of them is none, or cannot be set: the others count all the same.
+            for name in names:
+                try:
+                    yield _report(connection, value, (name,))
+                except TargetError:
+                    continue
+
+
+@inlineCallbacks
+def _report(
+    connection: BackendConnection, value: SessionValue, names: Iterable[str]
+) -> Generator[Deferred[Answer], Answer, None]:
+    parts = ",".join(f"@@session.{name}=@@session.{name}" for name in names)
+    answer = yield query(connection, f"SET {parts}")
+    for change in answer.changes:
+        value.settings = value.settings.changed(schema=change.schema, variables=change.variables)
 
 
 @inlineCallbacks

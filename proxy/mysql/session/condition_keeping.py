@@ -108,7 +108,8 @@ def keeps_text(text: bytes, *, is_mariadb: bool, warned: bool = False) -> Keep:
     if len(text) > _LONGEST_TEXT:
         return Keep.UNKNOWN if is_mariadb else Keep.CLEARS
     lexed = lex(text, backslash_escapes=True)
-    if lexed.ambiguous or lexed.variable:
+    if lexed.ambiguous or (lexed.variable and (b"(" in text or b"/*" in text)):
+        # Letters beyond ASCII are those of names, which matter in front of a parenthesis only.
         return Keep.UNKNOWN
     prepared = _source(text) if is_mariadb else None
     if prepared is not None:

@@ -13,8 +13,10 @@ from .user_variables import MAX_VARIABLES, VARIABLES_LIMIT, NotHeld, Variable
 from .variable_literals import BareNull, TextLiteral, resolved
 from .variable_use import VariableUse
 
-__all__ = ["NO_VARIABLES", "HeldVariables"]
+__all__ = ["NO_NAMES", "NO_VARIABLES", "HeldVariables"]
 
+#: Each frozenset() would be another one.
+NO_NAMES: Final[frozenset[str]] = frozenset()
 NO_VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType({})
 
 
@@ -25,9 +27,9 @@ class HeldVariables:
 
     def __init__(self) -> None:
         self.values = NO_VARIABLES
-        self.asked: frozenset[str] = frozenset()
+        self.asked = NO_NAMES
         #: Names of values that cannot be given to another connection.
-        self.not_held: frozenset[str] = frozenset()
+        self.not_held = NO_NAMES
 
     @property
     def are_too_many(self) -> bool:
@@ -68,7 +70,7 @@ class HeldVariables:
 
     def forget_asked(self) -> None:
         """The connection that knew is gone; what was known before is the best there is."""
-        self.asked = self.not_held = frozenset()
+        self.asked = self.not_held = NO_NAMES
 
     def clear(self) -> None:
         """The session starts over."""

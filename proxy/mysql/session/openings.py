@@ -226,7 +226,9 @@ def _backup(statement: Statement) -> Openings:
     if reader.words(b"STAGE"):
         is_end = reader.words(b"END") and reader.at_end
         return (
-            _ended(End(PinReason.BACKUP_LOCK, ("stage",)))
+            Openings(
+                names={PinReason.BACKUP_LOCK: frozenset()}, ends=(End(PinReason.BACKUP_LOCK, ("stage",)),)
+            )
             if is_end
             else _opened(PinReason.BACKUP_LOCK, "stage")
         )

@@ -22,11 +22,14 @@ from functools import lru_cache
 from typing import Final
 from weakref import WeakValueDictionary
 
+import attrs
+
 from ..wire.binary_values import STRING_KINDS, UNSIGNED
 from ..wire.execute_packets import ParameterTypes
 from ..wire.prepare_response import PrepareResponse
 from .settings import Settings
 from .user_variables import Variable
+from .variable_literals import TextLiteral
 from .verdict import Verdict
 
 __all__ = [
@@ -188,6 +191,15 @@ class PreparedTexts:
         self.version += 1
 
 
+def _as_prepared(verdict: Verdict) -> Verdict:
+    """Strings in a statement are in the character set of the time when it was prepared: ask for them."""
+    use = verdict.variables
+    if use is None or not use.literals:
+        return verdict
+    literals = {name: each for name, each in use.literals.items() if not isinstance(each, TextLiteral)}
+    return attrs.evolve(verdict, variables=attrs.evolve(use, literals=literals))
+
+
 class OpenStatement:
     """A statement of one client, open until it closes it."""
 
@@ -229,7 +241,7 @@ class OpenStatement:
         self.source = source
         #: None for one that only its connection has, since its text was too long to be held.
         self.prepared = prepared
-        self.verdict = verdict
+        self.verdict = _as_prepared(verdict)
         #: User variables it mentions, as they were then, and those that were not set: MySQL fixes their types
         #: when it prepares.
         self.variables: Mapping[str, Variable] = {}

@@ -13,7 +13,7 @@ from ..wire.results import SessionChanges
 from ..wire.shown_changes import SHOWN_BY_DEFAULT
 from ..wire.status import LASTING, Status
 from .held_diagnostics import HeldDiagnostics
-from .held_variables import HeldVariables
+from .held_variables import NO_NAMES, HeldVariables
 from .pin_ends import ENDING, UNNAMED, apply
 from .pins import PinReason, Reason
 from .prepared import MAX_TEXTS_SIZE, OpenStatement
@@ -120,7 +120,7 @@ class SessionValue:
         #: Stored code has changed something, and the connection is to be asked what it was.
         self.unexplained = False
         #: Variables that were set without a report of their values.
-        self.unreported: frozenset[str] = frozenset()
+        self.unreported = NO_NAMES
         #: The connection's trackers were set by the client, and are to be restored.
         self.trackers_set = False
         #: A savepoint was set before the transaction has begun, which no status flag tells.
@@ -287,10 +287,9 @@ class SessionValue:
         self.trackers_set = True
         return True
 
-    def note_reports(self, verdict: Verdict, changes: Iterable[SessionChanges], *, failed: bool) -> None:
-        """MariaDB says nothing of `SET @@name = value`; a statement that fails may have set some."""
-        reported = set() if failed else {name for change in changes for name, _ in change.variables}
-        self.unreported |= verdict.assigned_variables - reported
+    def note_reports(self, names: Iterable[str], changes: Iterable[SessionChanges]) -> None:
+        """These may have been set; MariaDB says nothing of `SET @@name = value`."""
+        self.unreported |= set(names) - {name for change in changes for name, _ in change.variables}
 
     def note_savepoint(self, text: bytes, verdict: Verdict, *, failed: bool) -> None:
         """Without autocommit a savepoint may come first; it lives until the transaction ends."""
@@ -375,6 +374,10 @@ class SessionValue:
             if statement.prepared is None:
                 self.close_statement(statement.number)
 
+    def loss(self) -> str | None:
+        """What the session loses with its connection, for an error text; None if nothing."""
+        return self.what_is_lost() if self.tie() is not Tie.NONE or self.is_doubtful else None
+
     def what_is_lost(self) -> str:
         """For an error text: what the session loses with its connection."""
         if self.pins:
@@ -396,7 +399,7 @@ class SessionValue:
         self._unbind_statements()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
-        self.unreported = frozenset()
+        self.unreported = NO_NAMES
         self.trackers_set = False
         self.savepoint = False
         # What the OK packet said is the best there is now.
