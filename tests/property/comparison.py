@@ -40,6 +40,10 @@ class Tolerated(enum.Enum):
 
     DIAGNOSTICS = r"1105:.*no longer available"
     LAST_GTID = r"1105:.*last_gtid"
+    VARIABLES_OF_A_PROCEDURE = (
+        r"1105: rds-proxy: @.* may have been set by a stored procedure or function, whose database connection"
+        r" has been reused; read (it|them) within the same transaction\. It will be kept from now on"
+    )
 
 
 TOLERATED: frozenset[Tolerated] = frozenset(Tolerated)

@@ -119,6 +119,16 @@ DIFFERENCES = """\
   before, and the next execution may be on a connection on which it has sent them to somebody else.
 - `COM_STMT_PREPARE` of a text that another client has prepared may be answered with what a database said of
   its columns up to 60 s ago, if a table was changed past this proxy. The execution tells them as they are.
+- `max_prepared_stmt_count` of the database counts what all its connections have prepared, so error 1461 may
+  come sooner than on a direct connection, if it is small.
+- A statement that was prepared with no schema selected has the session's later one in `DATABASE()` when it is
+  executed on another connection.
+- The collation of a `SET collation_connection` may show in column definitions, where a server shows the one
+  of `SET NAMES`.
+- `COM_PING` and `COM_SET_OPTION` answered by the proxy do not repeat the number of warnings of the statement
+  before, as MySQL does.
+- After `COM_CHANGE_USER` to a schema that does not exist the connection is closed, as by MySQL; MariaDB keeps
+  it.
 - Only users with a secret can log in, or be changed to.
 
 Tests of other projects that pass at the database and not through the proxy, with the reason; `make suites`

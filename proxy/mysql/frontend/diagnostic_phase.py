@@ -16,7 +16,7 @@ from ..session.get_diagnostics import GetDiagnostics, as_set, parse_get
 from ..session.given_numbers import given, places
 from ..session.need import Need
 from ..session.show_conditions import parse_show
-from ..session.substitution import Ask, constant
+from ..session.substitution import Ask, constant, substituted
 from ..session.verdict import Diagnostics, Verdict
 from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER
@@ -87,6 +87,18 @@ class DiagnosticPhase(StatementPhase):
         if verdict.asks_connection_id:
             found[Ask.CONNECTION_ID] = constant(Ask.CONNECTION_ID, self.channel.number)
         return found
+
+    def with_what_is_known(self, source: bytes, verdict: Verdict) -> tuple[bytes, Diagnostics]:
+        """A text that the present command contains, with constants, and what it still reads."""
+        text, self._screening.text = self._screening.text, source
+        constants = self._constants(verdict)
+        self._screening.text = text
+        new = substituted(source, constants, backslash_escapes=self.backslash_escapes)
+        return new, verdict.reads & ~_replaced(verdict, constants)
+
+    def send_instead(self, text: bytes) -> None:
+        """The database is to get another text than the client's."""
+        self._packet = self._screening.with_text(self._packet, text)
 
     def _asks_when_executed(self, verdict: Verdict) -> Ask:
         asks = verdict.asks & ~Ask.CONNECTION_ID

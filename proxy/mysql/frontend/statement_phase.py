@@ -233,9 +233,10 @@ class StatementPhase(KillPhase):
         copy, self._copy = self._copy, None
         statement, real, self._need = self._need.statement, self._need.real, NOTHING
         self._shifted = self._lowered = self.text_command = None
-        for each in real:
-            self.value.pin_for(PinReason.TEXT_PREPARED_STATEMENT, each.name, self._seconds())
-        self.value.texts.make_real(real)
+        if real:
+            for each in real:
+                self.value.pin_for(PinReason.TEXT_PREPARED_STATEMENT, each.name, self._seconds())
+            self.value.texts.make_real(real)
         if preparing is not None and preparing.name:
             text_prepare_ended(self.value, preparing, self._scanner, connection)
         elif preparing is not None and copy is not None:

@@ -31,7 +31,7 @@ from ..session.text_statements import (
 from ..session.user_variables import Kind
 from ..session.value import SessionValue
 from ..session.variable_use import runs_only_built_ins
-from ..session.verdict import PLAIN, End, TextDeallocate, TextExecute, TextPrepare, Verdict
+from ..session.verdict import PLAIN, Diagnostics, End, TextDeallocate, TextExecute, TextPrepare, Verdict
 from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER, frame
 from ..wire.scanner import ResponseScanner
@@ -328,9 +328,18 @@ def _execute_immediate(
         return
     source = _source(phase, command)
     of_source = PLAIN if source is None else phase.screened(source)
-    if source is None or of_source.multiple or of_source.asks or of_source.shows_proxy:
+    if source is None or of_source.multiple or of_source.shows_proxy:
         phase.run(ResponseKind.RESULT, verdict)
         return
+    if phase.is_mysql:
+        # It has no such statement, and says so.
+        of_source = attrs.evolve(of_source, reads=Diagnostics.NONE)
+    elif of_source.asks:
+        source, reads = phase.with_what_is_known(source, of_source)
+        of_source = attrs.evolve(of_source, reads=reads)
+        literal = literal_of(source, double_quoted=False, backslash_escapes=phase.backslash_escapes)
+        using = b",".join(b"@`" + name.replace("`", "``").encode() + b"`" for name in command.using)
+        phase.send_instead(b"EXECUTE IMMEDIATE " + literal + (b" USING " + using if using else b""))
     of_source = with_lock_names(executed(of_source, command.using), command.using, value.variables.values)
     phase.run_source(source, of_source, need_of_text(of_source))
 

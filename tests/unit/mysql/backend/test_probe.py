@@ -15,7 +15,7 @@ from proxy.mysql.backend.probe import Probe, ProbeResult
 from tests.peers import packets as p
 from tests.peers.link import Line
 
-FACTS = [["151", "10.11.6-MariaDB-log"]]
+FACTS = [["151", "10.11.6-MariaDB-log", "utf8mb4"]]
 COLLATIONS = [["45", "utf8mb4_general_ci", "utf8mb4"], ["8", "latin1_swedish_ci", "latin1"]]
 VARIABLES = [["autocommit", "ON"], ["statement_id", "3"], ["sql_mode", ""], ["timestamp", "1"]]
 
@@ -141,13 +141,14 @@ class TestAnswer:
             fresh_status=0x4002,
             collations={45: ("utf8mb4_general_ci", "utf8mb4"), 8: ("latin1_swedish_ci", "latin1")},
             tracked_variables="*",
+            character_set_client="utf8mb4",
         )
         assert scene.usernames == ["app"]
 
     def test_of_a_mysql_server(self, make: Callable[..., Scene]) -> None:
         """It counts every statement in a variable: those that are settings are named."""
         scene = make(greeting="9.7.0")
-        scene.answers["@@version"] = [["1000", "9.7.0"]]
+        scene.answers["@@version"] = [["1000", "9.7.0", "utf8mb4"]]
         answer = scene.ask(scene.probe())
         assert (answer.is_mariadb, answer.version) == (False, "9.7.0")
         assert answer.tracked_variables == "autocommit,sql_mode"
@@ -168,7 +169,7 @@ class TestAnswer:
         scene = make()
         probe = scene.probe()
         first = scene.ask(probe)
-        scene.answers["@@version"] = [["200", "10.11.6-MariaDB-log"]]
+        scene.answers["@@version"] = [["200", "10.11.6-MariaDB-log", "utf8mb4"]]
         assert scene.ask(probe) == attrs.evolve(first, max_connections=200)
         assert scene.targets[0].asked == ["COLLATIONS", "VARIABLES", "@@version", "@@version"]
         assert scene.open_connections == 1

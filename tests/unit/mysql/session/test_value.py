@@ -203,20 +203,20 @@ class TestTrackers:
 
 
 class TestReports:
-    SETS = Verdict(assigned_variables=frozenset({"sql_mode", "time_zone"}))
+    NAMES = ("sql_mode", "time_zone")
 
     def test_what_was_reported_is_known(self, value: SessionValue) -> None:
-        value.note_reports(self.SETS, [SessionChanges((("sql_mode", "ANSI"),))], failed=False)
+        value.note_reports(self.NAMES, [SessionChanges((("sql_mode", "ANSI"),))])
         assert value.unreported == {"time_zone"}
         assert value.must_ask
 
-    def test_one_that_fails_may_have_set_all(self, value: SessionValue) -> None:
-        value.note_reports(self.SETS, [SessionChanges((("sql_mode", "ANSI"),))], failed=True)
+    def test_without_a_report_all_may_be_set(self, value: SessionValue) -> None:
+        value.note_reports(self.NAMES, ())
         assert value.unreported == {"sql_mode", "time_zone"}
 
     def test_they_add_up(self, value: SessionValue) -> None:
         for name in ("a", "b"):
-            value.note_reports(Verdict(assigned_variables=frozenset({name})), [], failed=False)
+            value.note_reports((name,), [])
         assert value.unreported == {"a", "b"}
 
 

@@ -13,6 +13,7 @@ from proxy.mysql.wire.execute_packets import (
     MAX_PARAMETERS,
     ParameterTypes,
     cursor_flags,
+    fitted,
     parameter_types,
     size_with_types,
     statement_id,
@@ -21,7 +22,7 @@ from proxy.mysql.wire.execute_packets import (
     with_statement_id,
     with_types,
 )
-from proxy.mysql.wire.framing import PacketTooLarge
+from proxy.mysql.wire.framing import HEADER, MAX_PAYLOAD, PacketTooLarge
 from proxy.mysql.wire.shifting import ShiftedFrames
 from tests.peers import packets as p
 
@@ -212,6 +213,38 @@ class TestTypes:
         packet = execution(SOME)
         with pytest.raises(MalformedPacket):
             parameter_types(packet + b"\0", len(SOME), has_attributes=False)
+
+
+class TestFitted:
+    @given(several, st.booleans(), st.booleans(), st.integers(0, 0xFFFFFFFF))
+    def test_it_is_what_the_others_do_one_after_the_other(
+        self, items: list[Parameter], sends_types: bool, named: bool, number: int
+    ) -> None:
+        packet = execution(items, sends_types=sends_types, named=named)
+        expected = with_statement_id(packet, number)
+        if not sends_types:
+            expected = with_types(expected, types(items), has_attributes=named)
+        assert fitted(packet, number, types(items), has_attributes=named) == expected
+
+    @pytest.mark.parametrize("sends_types", [True, False])
+    def test_more_attributes_than_parameters_need_a_closer_look(self, sends_types: bool) -> None:
+        packet = execution(SOME, sends_types=sends_types, named=True)
+        assert fitted(packet, 1, types(SOME[:2]), has_attributes=True) is None
+
+    def test_so_do_others_and_those_that_are_not_all_there(self) -> None:
+        packet = execution(SOME, sends_types=False)
+        assert fitted(packet[:-1], 1, types(SOME), has_attributes=False) is None
+        assert fitted(bulk(SOME, sends_types=False), 1, types(SOME), has_attributes=False) is None
+
+    def test_so_do_those_that_get_too_long(self) -> None:
+        value = bytes(longest_value(SOME) - 1)
+        packet = execution([*SOME, Parameter(0xFC, value)], sends_types=False)
+        assert fitted(packet, 1, types([*SOME, Parameter(0xFC, value)]), has_attributes=False) is None
+
+
+def longest_value(items: list[Parameter]) -> int:
+    """Bytes of a value that makes an execution without types as long as a single packet can be."""
+    return MAX_PAYLOAD - len(execution([*items, Parameter(0xFC, b"")], sends_types=False)) + HEADER
 
 
 class TestLongCommands:

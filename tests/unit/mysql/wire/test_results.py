@@ -9,6 +9,7 @@ from proxy.mysql.wire.results import (
     OkPacket,
     SessionChanges,
     decode_session_changes,
+    with_session,
 )
 from proxy.mysql.wire.status import Status
 from tests.peers import packets as p
@@ -20,6 +21,13 @@ OKS = [
     {"session": p.schema(b"shop")},
     {"info": b"i" * 300, "session": p.variable(b"sql_mode", b"ANSI"), "header": 0xFE},
 ]
+
+
+@pytest.mark.parametrize("fields", OKS)
+@pytest.mark.parametrize("session", [b"", p.schema(b"other"), p.variable(b"sql_mode", b"ANSI" * 100)])
+def test_with_another_session_block(fields: dict[str, object], session: bytes) -> None:
+    payload = p.ok(**{"session": p.schema(b"shop"), **fields})  # type: ignore[arg-type]
+    assert with_session(payload, session) == p.ok(**{**fields, "session": session})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fields", OKS)
