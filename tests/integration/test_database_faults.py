@@ -57,20 +57,23 @@ def test_a_restart_of_the_database(start_proxy: StartProxy, plain_target: Target
     run(idle, "SET time_zone = '+04:00'")
     run(busy, "BEGIN")
     run(busy, "INSERT INTO item (note) VALUES ('before the restart')")
-    run(pinned, "SET @mine = 1")
+    run(pinned, "CREATE TEMPORARY TABLE mine (id INT)")
+    run(idle, "SET @mine = 'held'")
     plain_target.server.restart()
     with pytest.raises(pymysql.OperationalError) as caught:
         run(busy, "SELECT 1")
     assert caught.value.args[0] == 2013
     assert "rolled back" in caught.value.args[1]
     with pytest.raises(pymysql.OperationalError) as caught:
-        run(pinned, "SELECT @mine")
+        run(pinned, "SELECT * FROM mine")
     assert caught.value.args[0] == 2013
+    assert "temporary_table" in caught.value.args[1]
     for client in (idle, busy, pinned):
         recovers(client)
-    assert one(idle, "SELECT @@time_zone") == "+04:00"
+    assert fetch(idle, "SELECT @@time_zone, @mine") == (("+04:00", "held"),)
     assert one(busy, "SELECT COUNT(*) FROM item WHERE note = 'before the restart'") == 0
-    assert one(pinned, "SELECT @mine") is None
+    with pytest.raises(pymysql.ProgrammingError, match="1146"):
+        run(pinned, "SELECT * FROM mine")
     with daemon.connect() as newcomer:
         assert one(newcomer, "SELECT 1") == 1
 

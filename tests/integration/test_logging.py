@@ -40,7 +40,7 @@ def test_the_json_log_is_one_object_a_line_and_keeps_secrets(
     assert all(record["time"].endswith("Z") for record in records)
     pin = next(record for record in records if "pinned" in record["message"])
     assert pin["number"] == number
-    assert pin["reason"] == "user_variable"
+    assert pin["reason"] == "temporary_table"
     assert isinstance(pin["client"], int)
     assert any("authentication failed" in record["message"] for record in records)
     assert debug == any(record["level"] == "debug" for record in records)
@@ -49,7 +49,7 @@ def test_the_json_log_is_one_object_a_line_and_keeps_secrets(
 def test_the_text_log_has_the_form_of_rds_proxy(start_proxy: StartProxy, target: Target) -> None:
     daemon = start_proxy(target)
     with daemon.connect() as client:
-        run(client, "SET @mine = 1")
+        run(client, "CREATE TEMPORARY TABLE mine (id INT)")
     line = daemon.wait_for_log("pinned")
     assert line[10] == "T"
     assert "Z [INFO] [proxyEndpoint=default] [clientConnection=" in line

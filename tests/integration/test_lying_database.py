@@ -117,7 +117,7 @@ def test_an_answer_that_nobody_asked_for(
     daemon: ProxyDaemon, meddler: Meddler, target: Target, what: str
 ) -> None:
     with daemon.connect() as client, daemon.connect() as pinned:
-        run(pinned, "SET @own = 'pinned'")
+        run(pinned, "CREATE TEMPORARY TABLE own (id INT)")
         number = thread_of(client)
         meddler.say(UNASKED[what])
         eventually(lambda: not target.has_thread(number), "the end of the idle connection")
@@ -125,7 +125,7 @@ def test_an_answer_that_nobody_asked_for(
             assert one(client, f"SELECT {value}") == value
         # The pinned one has lost what it was pinned for, and is told so.
         with pytest.raises(pymysql.MySQLError, match="Lost connection"):
-            run(pinned, "SELECT @own")
+            run(pinned, "SELECT * FROM own")
         assert one(pinned, "SELECT 'anew'") == "anew"
 
 
@@ -164,12 +164,12 @@ def test_a_nonsensical_greeting(daemon: ProxyDaemon, meddler: Meddler, greeting:
     # Whatever is idle is lost: a statement needs a new connection.
     meddler.say(OK_PACKET)
     with daemon.connect() as client, daemon.connect() as other:
-        run(client, "SET @own = 'client'")
+        run(client, "CREATE TEMPORARY TABLE own SELECT 'client'")
         meddler.greeting = greeting
         with pytest.raises(pymysql.MySQLError) as refused:
             one(other, "SELECT 2")
         assert refused.value.args[0] in (BORROW_TIMEOUT, LOST, UNFIT)
-        assert one(client, "SELECT @own") == "client"
+        assert one(client, "SELECT * FROM own") == "client"
         meddler.greeting = b""
         eventually(lambda: served(other), "the database to be good again")
 

@@ -24,7 +24,7 @@ PINNING = {
     PinReason.HANDLER: ["HANDLER item OPEN"],
     PinReason.TEXT_PREPARED_STATEMENT: ["PREPARE plan FROM CONCAT('SELECT ', 1)"],
     PinReason.ONE_SHOT_VARIABLE: ["SET insert_id = 4711"],
-    PinReason.SESSION_TRACKING: ["SET session_track_system_variables = 'autocommit'"],
+    PinReason.SESSION_TRACKING: ["SET session_track_state_change = 1"],
     PinReason.ROLE: ["SET ROLE reader"],
     PinReason.PROFILING: ["SET profiling = 1"],
     PinReason.UNTRACKED_STATE: ["SET sql_auto_is_null = 1"],
@@ -160,7 +160,8 @@ def test_one_of_two_temporary_tables(client: Any, other: Any) -> None:
     assert is_held(other)
     run(client, "ALTER TABLE fleeting_two RENAME TO fleeting_three")
     assert is_held(other)
-    client.close()
+    run(client, "DROP TABLE fleeting_three")
+    assert is_held(other), "the proxy does not follow a name that changes"
 
 
 @pytest.mark.parametrize("sql", SHARING, ids=lambda sql: sql[:40])
@@ -176,10 +177,15 @@ def test_what_does_not_pin(narrow: ProxyDaemon, client: Any, other: Any, sql: st
 
 def test_reset_connection_ends_pins(narrow: ProxyDaemon, other: Any) -> None:
     with CommandClient(
-        host="127.0.0.1", port=narrow.port, user="app", password=narrow.users["app"], ssl_disabled=True
+        host="127.0.0.1",
+        port=narrow.port,
+        user="app",
+        password=narrow.users["app"],
+        database="app",
+        ssl_disabled=True,
     ) as client:
         run(client, "SET @mine = 1")
-        run(client, "CREATE TEMPORARY TABLE fleeting (id INT)")
+        run(client, "CREATE TEMPORARY TABLE app.fleeting (id INT)")
         assert is_held(other)
         client.reset_connection()
         assert is_shared(other)

@@ -109,11 +109,11 @@ def test_a_reload_does_not_disturb_transactions_and_pins(start_proxy: StartProxy
     with daemon.connect() as busy, daemon.connect() as pinned:
         run(busy, "BEGIN")
         run(busy, "INSERT INTO item (note) VALUES ('across a reload')")
-        run(pinned, "SET @mine = 'kept'")
+        run(pinned, "CREATE TEMPORARY TABLE mine SELECT 'kept'")
         daemon.pool["init_query"] = "SET group_concat_max_len = 5003"
         daemon.reload()
         run(busy, "COMMIT")
-        assert one(pinned, "SELECT @mine") == "kept"
+        assert one(pinned, "SELECT * FROM mine") == "kept"
         assert one(busy, "SELECT @@group_concat_max_len") == 5003
     assert target.one("SELECT COUNT(*) FROM app.item WHERE note = 'across a reload'") == "1"
 

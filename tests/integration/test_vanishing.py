@@ -69,7 +69,7 @@ def test_a_transaction_of_a_client_that_quit_is_rolled_back(narrow: ProxyDaemon,
     assert not in_transaction(other)
 
 
-@pytest.mark.parametrize("begin", ["", "BEGIN", "SET @pinned = 1"])
+@pytest.mark.parametrize("begin", ["", "BEGIN", "SET @held = 1", "CREATE TEMPORARY TABLE pin (id INT)"])
 def test_a_statement_of_a_client_that_vanished_is_killed(
     narrow: ProxyDaemon, target: Target, other: Any, begin: str
 ) -> None:
@@ -158,15 +158,16 @@ def test_kill_query_under_a_waiting_client(target: Target, client: Any, other: A
 
 
 def test_what_was_pinned_is_said_to_be_lost(target: Target, client: Any) -> None:
+    run(client, "CREATE TEMPORARY TABLE mine (id INT)")
     run(client, "SET @mine = 1")
     number = thread_of(client)
     target.server.execute(f"KILL {number}")
     eventually(lambda: not target.has_thread(number), "the end of the connection")
     with pytest.raises(pymysql.OperationalError) as caught:
-        run(client, "SELECT @mine")
+        run(client, "SELECT * FROM mine")
     assert caught.value.args[0] == 2013
-    assert "user_variable" in caught.value.args[1]
-    assert fetch(client, "SELECT @mine, @@time_zone") == ((None, "SYSTEM"),)
+    assert "temporary_table" in caught.value.args[1]
+    assert fetch(client, "SELECT @mine, @@time_zone") == ((1, "SYSTEM"),), "what is held is still there"
 
 
 def test_idle_clients_are_closed(start_proxy: StartProxy, target: Target) -> None:

@@ -266,7 +266,15 @@ class Session:
         if sql.startswith("SHOW WARNINGS"):
             return [p.number(3), *(p.column(name) for name in (b"Level", b"Code", b"Message")), self._ended()]
         if sql.startswith("SHOW SESSION STATUS"):
-            return self.rows("Com_prepare_sql", "0")
+            rows = [p.row([name.encode(), b"0"]) for name in re.findall(r"'(Com_\w+)'", sql)]
+            return [
+                p.number(2),
+                p.column(),
+                p.column(),
+                *([p.eof()] if self.eof else []),
+                *rows,
+                self._ended(),
+            ]
         return self.rows("Uptime", "86400")
 
     def _do_alter(self, sql: str) -> list[bytes]:

@@ -66,10 +66,16 @@ FOUND = {
         c1> INSERT INTO t (n) VALUES (1), (2); SELECT 3;
         c1> SELECT LAST_INSERT_ID();
     """,
-    "mysql's CALL answers the rows of the statement before": """
-        c1> SELECT id, v INTO @a, @b FROM k WHERE id = 2;
-        c1> CALL p_out(1, @c, @never);
+    "mysql's CALL does not answer the rows of another client's statement": """
+        c1> SELECT 1;
+        c2> INSERT INTO t (n) VALUES (1), (2), (3);
+        c1> CALL p_quiet();
         c1> SELECT ROW_COUNT();
+    """,
+    "an unknown statement's error is no condition of the one before": """
+        c1> DROP TABLE IF EXISTS made;
+        c1> COM_STMT_RESET p
+        c1> SHOW WARNINGS;
     """,
     "mariadb's PREPARE leaves an error before it": """
         c1> EXECUTE s;
@@ -87,6 +93,14 @@ FOUND = {
         c1> COM_STMT_RESET p
         c1> SELECT ROW_COUNT();
     """,
+    "the session's own insert id before its connection is reset": """
+        c2> SET sql_safe_updates = 0;
+        c1> SELECT id, v FROM k WHERE id <= 2;
+        c1> INSERT INTO t (n) VALUES (1), (2);
+        c1> SET @saved = @@character_set_client;
+        c1> SET sql_safe_updates = 0;
+        c1> SELECT LAST_INSERT_ID(), @@identity;
+    """,
     "variables that a procedure selects into": """
         c1> SET @a = 1;
         c2> CALL p_into();
@@ -102,7 +116,7 @@ FOUND = {
     "a SET answered from memory has the flags of the session": """
         c1> SET time_zone = '+01:00';
         c1> SET sql_notes = 1;
-        c1> CALL p_set();
+        c1> SET sql_mode = 'ANSI';
         c1> SET time_zone = '+01:00';
     """,
     "a SET answered from memory outside autocommit": """

@@ -1,7 +1,8 @@
 """What each client works on: two schemas of its own, with the same content in both worlds.
 
 `c1` holds tables to change (`t`, `u`, `g`), one to read (`k`), a view, and routines that change the session;
-`c1_too` holds a `k` with other rows. After a case, what it may have changed is put back.
+`c1_too` holds a `k` with other rows. After a case, what it may have changed is put back. On MySQL a
+procedure that counts no rows answers with those of the statement before, hence `DO 0`.
 """
 
 import re
@@ -34,10 +35,11 @@ INSERT INTO $too.k VALUES (1, 'uno'), (2, 'due');
 CREATE VIEW $me.w AS SELECT id, v FROM $me.k WHERE id < 4;
 CREATE TRIGGER $me.g_in BEFORE INSERT ON $me.g FOR EACH ROW SET @g = NEW.n;
 CREATE FUNCTION $me.f_set(x INT) RETURNS INT DETERMINISTIC NO SQL BEGIN SET @f = x; RETURN x + 1; END;
-CREATE PROCEDURE $me.p_set() BEGIN SET @a = 'inside', @p = 1.50; SET SESSION sql_mode = 'ANSI'; END;
+CREATE PROCEDURE $me.p_set() BEGIN SET @a = 'inside', @p = 1.50; SET group_concat_max_len = 33; DO 0; END;
+CREATE PROCEDURE $me.p_quiet() BEGIN SET @q = 1; END;
 CREATE PROCEDURE $me.p_into() BEGIN SELECT 7, 'seven' INTO @a, @b; END;
 CREATE PROCEDURE $me.p_out(IN i INT, OUT o VARCHAR(20), INOUT io INT) BEGIN
-    SET o = CONCAT('got ', i); SET io = io + i; END;
+    SET o = CONCAT('got ', i); SET io = io + i; DO 0; END;
 CREATE PROCEDURE $me.p_rows() BEGIN SELECT 1 AS one; SELECT id, v FROM k WHERE id < 3; END;
 CREATE PROCEDURE $me.p_fail() BEGIN SET @a = 'before'; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'late'; END;
 CREATE PROCEDURE $me.p_insert(x INT) BEGIN INSERT INTO t (n) VALUES (x), (x + 1); END;

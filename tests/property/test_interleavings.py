@@ -44,6 +44,7 @@ def _play(checker: Checker, check: Check, examples: int, capsys: pytest.CaptureF
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
+        derandomize=EXAMPLES <= IN_CI,
         report_multiple_bugs=False,
     )
     @given(case=cases(checker.vendor), connections=FEW_CONNECTIONS)

@@ -5,7 +5,7 @@ import enum
 import attrs
 
 from . import bits
-from .responses import Ok, Response
+from .responses import Ok, Prepared, Response
 
 __all__ = ["BEGIN", "Answerer", "Case", "Effect", "Profile", "Step", "query"]
 
@@ -35,12 +35,20 @@ class Step:
     response: Response
     attributes: bytes = b""
     by: Answerer = Answerer.DATABASE
+    #: What the database gets in its place, but for the id of a prepared statement; None for the same.
+    at_database: bytes | None = None
 
     def encoded(self, capabilities: int) -> bytes:
         """The payload as sent with these capabilities: with the query attributes in front of the text."""
         if self.payload[:1] != b"\x03" or not capabilities & bits.QUERY_ATTRIBUTES:
             return self.payload
         return b"\x03" + (self.attributes or b"\0\1") + self.payload[1:]
+
+    @property
+    def prepares(self) -> bytes | None:
+        """The text of which the client gets a statement; None where it gets none."""
+        is_prepared = any(isinstance(each, Prepared) for each in self.response)
+        return self.payload[1:] if is_prepared else None
 
 
 @attrs.frozen
@@ -79,6 +87,8 @@ class Case:
     scaled: bool = False
     #: COM_CHANGE_USER: the password for the challenge that comes first.
     password: bytes | None = None
+    #: The database connection of ``before`` is closed, and what comes now finds another one.
+    elsewhere: bool = False
     #: The client is disconnected afterwards.
     closes: bool = False
     #: What is wrong with it as yet; the test fails when it is not any more.

@@ -65,8 +65,7 @@ _FILES = [
     ),
 ]
 
-_PREPARE = Step(b"\x16SELECT ?", (Prepared(1, 1, 1),))
-_PINS = frozenset({"prepared_statement"})
+_PREPARE = Step(b"\x16SELECT ?", (Prepared(1, 1),))
 
 
 def _big(*, size: int) -> bytes:
@@ -117,7 +116,7 @@ _LARGE = [
         "long data of several packets",
         Step(b"\x18\1\0\0\0\0\0" + b"d" * 600, ()),
         Effect.KEPT,
-        _PINS,
+        frozenset({"long_data"}),
         before=(_PREPARE,),
         scaled=True,
     ),
@@ -127,10 +126,9 @@ _LARGE = [
             b"\x17\1\0\0\0\0\1\0\0\0\0\1\xfd\0" + b"\xfc\x00\x03" + b"p" * 768,
             (Rows(1, [b"\0\0" + p.text(b"p" * 768)]),),
         ),
-        Effect.KEPT,
-        _PINS,
         before=(_PREPARE,),
         scaled=True,
+        lacks=bits.QUERY_ATTRIBUTES,
     ),
     Case(
         "a file in full packets",

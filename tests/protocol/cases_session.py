@@ -11,7 +11,7 @@ __all__ = ["CASES", "REFUSALS"]
 _IN_TRANS = bits.AUTOCOMMIT | bits.IN_TRANS
 _PROXY, _REFUSED = Answerer.PROXY, Answerer.REFUSED
 _NONE, _KEPT = Effect.NONE, Effect.KEPT
-_PREPARE = Step(b"\x16SELECT 1", (Prepared(1, 0, 1),))
+_PREPARE = Step(b"\x16SELECT 1", (Prepared(0, 1),))
 _PINS = frozenset({"prepared_statement"})
 _SCHEMA = Tracked(kind=1, content=p.text(b"shop"))
 _PROCESSES = Rows(3, [p.row([b"12", b"app", b"SELECT 1"]), p.row([b"13", b"app", None])])

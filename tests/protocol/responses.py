@@ -26,11 +26,15 @@ SHOWN = (
 
 @attrs.define
 class View:
-    """For whom a response is laid out; ``status`` is what the server has said last."""
+    """For whom a response is laid out; ``status`` is what the server has said last.
+
+    ``statement`` is the id that the next prepared statement gets, which is another on each side.
+    """
 
     capabilities: int
     all_trackers: bool
     status: int
+    statement: int = 0
 
     @property
     def eof(self) -> bool:
@@ -172,9 +176,8 @@ class Cursor:
 
 @attrs.frozen
 class Prepared:
-    """The answer to COM_STMT_PREPARE."""
+    """The answer to COM_STMT_PREPARE; the id is the view's."""
 
-    number: int
     parameters: int
     columns: int
     warnings: int = 0
@@ -182,7 +185,7 @@ class Prepared:
 
     def payloads(self, view: View) -> list[bytes]:
         """Header, definitions of parameters, definitions of columns."""
-        out = [p.prepared(self.number, self.columns, self.parameters, self.warnings)]
+        out = [p.prepared(view.statement, self.columns, self.parameters, self.warnings)]
         if view.capabilities & bits.OPTIONAL_METADATA:
             out[0] += bytes((self.definitions,))
         for count in (self.parameters, self.columns):

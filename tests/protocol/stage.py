@@ -22,12 +22,21 @@ from tests.peers.world import FACTS, World
 
 from . import bits
 from .case import Profile, Step
-from .responses import View, files, turns
+from .responses import Prepared, Response, View, files, turns
 from .squeezing import ALGORITHMS, Squeezed, Squeezing
 
 __all__ = ["Cut", "ScriptedServer", "Stage", "Stages", "stages", "whole"]
 
 Cut = Callable[[bytes], list[bytes]]
+
+_PREPARE, _CLOSE = 0x16, 0x19
+_CHANGE_USER, _RESET = 0x11, 0x1F
+#: Commands that name a prepared statement.
+ABOUT_STATEMENTS = frozenset({0x17, 0x18, _CLOSE, 0x1A, 0x1C, 0xFA})
+#: MariaDB's way to say: the one prepared last.
+_LAST = 0xFFFFFFFF
+#: The database's ids begin here, so that none of them is a client's.
+_FIRST_ID = 1001
 
 
 def whole(data: bytes) -> list[bytes]:
@@ -50,6 +59,9 @@ class ScriptedServer(ServerPeer):
         self._received: list[bytes] = []
         self._sequence = 0
         self._squeezed: Squeezed | None = None
+        #: Texts of prepared statements by id.
+        self._prepared: dict[int, bytes] = {}
+        self._next_id = _FIRST_ID
 
     def greet(self) -> None:
         """Send the first packet."""
@@ -100,17 +112,51 @@ class ScriptedServer(ServerPeer):
 
     def _take_command(self, payload: bytes, packets: int) -> None:
         steps = self.stage.steps
-        if steps and payload == steps[0].encoded(self.agreed):
+        if steps and self._is_meant(payload, steps[0]):
             step = steps.pop(0)
             self.stage.reached.append(self)
             self._sequence = packets
-            self._turns = turns(step.response, View(self.agreed, True, bits.AUTOCOMMIT))
+            self._answer(payload, step.response)
             self._files = files(step.response)
             self._speak()
             return
+        self.stage.heard.append(payload)
+        if payload[0] == _PREPARE and payload[1:] in self.stage.answers:
+            # The proxy prepares a client's statement, which has another connection now.
+            self._answer(payload, self.stage.answers[payload[1:]])
+            self.line.send(p.packets(self._turns.pop(0)))
+            return
+        self._forget(payload)
         if self.agreed & bits.QUERY_ATTRIBUTES and payload[:3] == b"\x03\0\1":
             payload = b"\x03" + payload[3:]
         self._command(payload)
+
+    def _is_meant(self, payload: bytes, step: Step) -> bool:
+        """Whether the command is the step's, about the same statement where it is about one."""
+        if payload[0] not in ABOUT_STATEMENTS:
+            return payload == step.encoded(self.agreed)
+        expected = step.at_database or step.payload
+        number = int.from_bytes(step.payload[1:5], "little")
+        opened = self.stage.opened
+        meant = opened.get(max(opened, default=0) if number == _LAST else number)
+        if (payload[:1], payload[5:]) != (expected[:1], expected[5:]):
+            return False
+        return meant is not None and self._prepared.get(int.from_bytes(payload[1:5], "little")) == meant
+
+    def _answer(self, payload: bytes, response: Response) -> None:
+        self._turns = turns(response, View(self.agreed, True, bits.AUTOCOMMIT, self._next_id))
+        self._forget(payload)
+        if any(isinstance(part, Prepared) for part in response):
+            self.stage.answers[payload[1:]] = response
+            self._prepared[self._next_id] = payload[1:]
+            self._next_id += 1
+
+    def _forget(self, payload: bytes) -> None:
+        """A command that ends prepared statements."""
+        if payload[0] == _CLOSE:
+            del self._prepared[int.from_bytes(payload[1:5], "little")]
+        elif payload[0] in (_CHANGE_USER, _RESET):
+            self._prepared.clear()
 
     def _speak(self) -> None:
         data = p.packets(self._turns.pop(0), self._sequence)
@@ -189,6 +235,12 @@ class Stage(World):
         self.together = False
         #: The databases that the step came to.
         self.reached: list[ScriptedServer] = []
+        #: The proxy's own commands meanwhile.
+        self.heard: list[bytes] = []
+        #: Texts of the statements that the client in question has opened, by the ids it was told.
+        self.opened: dict[int, bytes] = {}
+        #: What databases answered when a text was prepared first.
+        self.answers: dict[bytes, Response] = {}
         facts = attrs.evolve(FACTS, capabilities=Capability(target))
         self.context.facts = lambda: facts
 
@@ -196,6 +248,7 @@ class Stage(World):
         """What the proxy has learned from databases: each walk asks one."""
         self.context.known_sets = KnownSets()
         self.context.texts = PreparedTexts()
+        self.answers.clear()
 
     def connect(self, profile: Profile) -> ScriptedClient:
         """A client that has logged in."""

@@ -9,7 +9,7 @@ from tests.peers import packets as p
 from . import bits
 from .case import Answerer, Case, Effect, Profile, Step, query
 from .responses import Rows, View, files, turns
-from .stage import Cut, Stage, whole
+from .stage import ABOUT_STATEMENTS, Cut, Stage, whole
 
 __all__ = ["Delivery", "walk"]
 
@@ -37,7 +37,9 @@ class _Visit:
     def __init__(self, stage: Stage, profile: Profile) -> None:
         self.stage = stage
         self.peer = stage.connect(profile)
-        self.view = View(profile.agreed, False, bits.AUTOCOMMIT)
+        self.view = View(profile.agreed, False, bits.AUTOCOMMIT, statement=1)
+        #: Texts of statements that it has been told of, by id.
+        self.opened: dict[int, bytes] = {}
         self.nonce = self.peer.nonce
         self.got = b""
 
@@ -52,6 +54,8 @@ class _Visit:
         by_database = [each for each in (step, following) if each and each.by is Answerer.DATABASE]
         self.stage.steps = by_database
         self.stage.reached = []
+        self.stage.heard = []
+        self.stage.opened = self.opened
         self.got = b""
         payload = step.encoded(self.view.capabilities)
         self.peer.begin_command()
@@ -65,7 +69,11 @@ class _Visit:
         first = len(payload) // p.LIMIT + 1
         if password is not None:
             first = self._answer_challenge(password)
-        return self._converse(step, first) + (self._converse(following, 1) if following else b"")
+        expected = self._converse(step, first) + (self._converse(following, 1) if following else b"")
+        if step.prepares is not None:
+            self.opened[self.view.statement] = step.prepares
+            self.view.statement += 1
+        return expected
 
     def _take(self) -> bytes:
         taken = self.peer.take()
@@ -104,6 +112,10 @@ def walk(stage: Stage, case: Case, profile: Profile, delivery: Delivery) -> None
     for step in case.before:
         expected = visit.perform(step)
         _same(visit.got, expected, "a step before")
+    if case.elsewhere:
+        for server in stage.reached:
+            server.kill()
+        stage.settle()
     stage.cut, stage.extra, stage.together = delivery.cut, delivery.extra, delivery.together
     following = _INNOCENT if delivery.pipelined else None
     expected = visit.perform(case.step, case.password, following)
@@ -128,6 +140,8 @@ def _same(got: bytes, expected: bytes, what: str) -> None:
 def _check_effect(visit: _Visit, stage: Stage, case: Case, profile: Profile) -> None:
     by_database = case.step.by is Answerer.DATABASE
     assert len(stage.reached) == by_database, f"came to {len(stage.reached)} databases"
+    if not by_database and case.code in ABOUT_STATEMENTS:
+        assert case.code not in [command[0] for command in stage.heard], "sent to the database all the same"
     assert visit.peer.closed == case.closes
     commands = visit.peer.line.protocol.commands
     if commands is None:

@@ -32,7 +32,13 @@ from .server_statements import ServerStatements
 from .set_up import SetUp
 from .tls import certificate_problem
 
-__all__ = ["MAX_OWN_RESPONSE", "BackendConnection", "Borrower"]
+__all__ = ["MAX_OWN_RESPONSE", "PREPARES", "BackendConnection", "Borrower"]
+
+#: Stands for several sessions.
+SHARED = object()
+
+#: The server's count of text PREPAREs.
+PREPARES = "Com_prepare_sql"
 
 #: The longest packet of a response to one of the proxy's own commands, in bytes.
 MAX_OWN_RESPONSE = 1 << 20
@@ -93,26 +99,13 @@ class BackendConnection(TwistedProtocol):
         self.serial = 0
         #: False while a replay of variables is under way or has failed: nobody knows what is in effect.
         self.is_clean = True
-        #: The server remembers an insert id, warnings or an error of an earlier statement; and whose.
-        self.has_residue = False
-        self.residue_of: SessionValue | None = None
-        self._residue_resets = 0
-        self.insert_id_is_exact = False
-        #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
-        self.traces_of: SessionValue | None = None
-        self._traces_resets = 0
+        self._begin_unused()
         #: Asks what only this connection knows, before it is closed.
         self.last_question: Callable[[BackendConnection], defer.Deferred[None]] = _ask_nothing
         #: The last command has no response, unless the target has something against it.
         self.in_doubt = False
         #: Commands sent whose responses have not ended.
         self.unanswered = 0
-        #: The user variables it has, as far as they matter: the mapping of a session's values.
-        self.variables: Mapping[str, Variable] = NO_VARIABLES
-        #: Names that other sessions have left as NULL, which is not quite the same as never set.
-        self.cleared: set[str] = set()
-        #: What it has prepared.
-        self.statements = ServerStatements()
         self.borrower: Borrower | None = None
         self.lost: str | None = None
         #: Called before each command that is sent, where the transport compresses.
@@ -128,6 +121,25 @@ class BackendConnection(TwistedProtocol):
         self._kills = 0
         self._awaiting_kills: list[Callable[[], None]] = []
         self._on_lost: list[Callable[[BackendConnection], None]] = []
+
+    def _begin_unused(self) -> None:
+        """What sessions leave behind."""
+        #: The server remembers an insert id, warnings or an error of an earlier statement; and whose.
+        self.has_residue = False
+        self.residue_of: SessionValue | None = None
+        self._residue_resets = 0
+        self.insert_id_is_exact = False
+        #: A session that may have left what no tracker reports; a reset comes before anyone else's statement.
+        self.traces_of: SessionValue | None = None
+        self._traces_resets = 0
+        #: The user variables it has, as far as they matter: the mapping of a session's values.
+        self.variables: Mapping[str, Variable] = NO_VARIABLES
+        #: The session that alone has used it since it was opened or reset; SHARED after another one.
+        self.used_by: object = None
+        #: Statements by kind, as the server has counted them when it was asked last, or since a reset.
+        self.counts: dict[str, int] = {}
+        #: What it has prepared.
+        self.statements = ServerStatements()
 
     # Lending
 
@@ -148,6 +160,19 @@ class BackendConnection(TwistedProtocol):
     def can_become(self, wanted: object) -> bool:
         """Whether replaying a difference leads to ``wanted``: a selected schema cannot be deselected."""
         return isinstance(wanted, Settings) and bool(wanted.schema or not self.settings.schema)
+
+    def is_used_by(self, value: SessionValue) -> None:
+        """The session gets it."""
+        if self.used_by is not value:
+            self.used_by = value if self.used_by is None else SHARED
+
+    def has_been_others(self, value: SessionValue) -> bool:
+        """Whether another session may have left what nobody reports, such as a variable set by a function."""
+        return self.used_by is not None and self.used_by is not value
+
+    def count_prepare(self) -> None:
+        """A text PREPARE, which the server counts, was run on it."""
+        self.counts[PREPARES] = self.counts.get(PREPARES, 0) + 1
 
     def has_now(self, value: SessionValue) -> None:
         """The session has run its statements here: what it has by now is in effect."""

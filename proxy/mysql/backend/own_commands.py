@@ -281,7 +281,8 @@ def _start_afresh(connection: BackendConnection, first: bytes) -> Generator[Defe
     if first:
         connection.statements.clear()
         connection.variables = NO_VARIABLES
-        connection.cleared.clear()
+        connection.used_by = None
+        connection.counts = {}
         connection.send(first)
     connection.send(query_payload(connection, _trackers(connection)))
     # SET NAMES is last, because the character set is the client's own choice, always part of its settings.
@@ -361,8 +362,6 @@ def become(
         parts += _variable_parts(connection, variables)
     if given:
         parts += assigned(given)
-        # They are no variables of the session: who reads one by its name must not find it.
-        connection.cleared |= given.keys()
     if parts:
         sql = "SET " + ",".join(parts)
         connection.is_clean = False
@@ -380,6 +379,5 @@ def _variable_parts(connection: BackendConnection, wanted: Mapping[str, Variable
     current = connection.variables
     different = {name: value for name, value in wanted.items() if current.get(name) != value}
     foreign = current.keys() - wanted.keys()
-    connection.cleared = (connection.cleared | foreign) - wanted.keys()
     different.update(dict.fromkeys(foreign, _NEVER_SET))
     return [assignment(different)] if different else []

@@ -70,6 +70,7 @@ def prepare_source(
     while True:
         number = take_name(connection)
         text = b"PREPARE " + name_of(number) + b" FROM " + prepared.text
+        connection.count_prepare()
         try:
             yield query(connection, text.decode("utf-8", "surrogateescape"))
         except TargetError as refusal:

@@ -28,6 +28,8 @@ __all__ = ["Outcomes"]
 
 # Each frozenset() would be another one.
 _NO_PINS: Final[frozenset[PinReason | RdsReason]] = frozenset()
+#: What statements leave that the server counts (see stored_code).
+_COUNTED = frozenset({PinReason.TEMPORARY_TABLE, PinReason.HANDLER})
 _FOUND_BY_ASKING = (PinReason.UNTRACKED_STATE, PinReason.USER_VARIABLE)
 _ASSIGNED = re.compile(rb"@@(?:(?:session|local)\s*\.\s*)?`?([a-z_][a-z0-9_]*)`?\s*:?=", re.IGNORECASE)
 _LAST_GTID = "last_gtid"
@@ -235,21 +237,20 @@ class Outcomes:
             # It may have taken locks and set variables which nobody reports.
             connection.leave_traces(value)
             value.variables.ask_again()
-            if value.diagnostics.counts.is_mariadb or connection.key in self._context.calls_leave:
+            value.code_ran = True
+            if connection.key in self._context.calls_leave:
                 value.unexplained = True
-            else:
-                value.code_ran_at = connection
         # A SET that fails has set nothing.
         if b"@@" in text and not verdict.tracks and (verdict.multiple or not scanner.errno):
             value.note_reports(_assigned(verdict, text), () if scanner.errno else scanner.changes)
-        if (
-            value.unexplained
-            and b"FLUSH" in text.upper()
-            and value.pin(PinReason.UNTRACKED_STATE, self._seconds())
-        ):
+        flushes = b"FLUSH" in text.upper()
+        if flushes or verdict.is_ddl or not _COUNTED.isdisjoint(verdict.pins):
+            value.recount = True
+        asks = value.unexplained or value.code_ran
+        if asks and flushes and value.pin(PinReason.UNTRACKED_STATE, self._seconds()):
             # The counts that tell what stored code has done may be 0 again.
             new.append(PinReason.UNTRACKED_STATE)
-        if value.unexplained or value.variables.asked:
+        if asks or value.variables.asked:
             self._asking = text
             self._pinned_before = frozenset(value.pins)
         return new

@@ -219,7 +219,7 @@ def need_of(phase: "StatementPhase", statement: OpenStatement, verdict: Verdict,
     """What a command about a statement needs."""
     plain = need_of_text(verdict)
     if not phase.is_mysql or statement.bound:
-        return Need(plain.reads, statement, _NEW_ONLY, plain.variables)
+        return attrs.evolve(plain, statement=statement, states=_NEW_ONLY)
     executes = packet[HEADER] in EXECUTIONS
     after = before = statement.history
     if executes and statement.types is not None:
@@ -233,10 +233,11 @@ def need_of_text(verdict: Verdict) -> Need:
     """What running a text needs."""
     if verdict is PLAIN:
         return NOTHING
-    use = verdict.variables
+    use, calls, alone = verdict.variables, verdict.calls, verdict.runs_code
     if use is None or not use.mentioned:
-        return Need(verdict.reads) if verdict.reads else NOTHING
-    return Need(verdict.reads, variables=use.mentioned.difference(use.literals))
+        return Need(verdict.reads, calls=calls, alone=alone) if verdict.reads or calls or alone else NOTHING
+    names = use.mentioned.difference(use.literals)
+    return Need(verdict.reads, variables=names, calls=calls, alone=alone)
 
 
 def ready_for_server(

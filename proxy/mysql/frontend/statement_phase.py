@@ -336,7 +336,7 @@ class StatementPhase(KillPhase):
         if not self._intake.uploading:
             self._forget_command(error)
             if not self._silent:
-                self.value.diagnostics.refused()
+                self.value.diagnostics.refused(error.errno)
         super().refuse(error)
 
     def skip_long_data(self, packet: bytes, error: ClientError) -> None:

@@ -240,7 +240,10 @@ class Tenancy:
             return
         if not self._whereabouts.is_last(connection):
             self._value.moves()
+            if need.calls and not self._value.diagnostics.counts.is_mariadb:
+                need = attrs.evolve(need, no_rows=True)
         if is_ready(connection, self._value, need):
+            connection.is_used_by(self._value)
             connection.lend(self._borrower)
             self.connection = connection
             granted(connection)
@@ -250,6 +253,7 @@ class Tenancy:
             if self._over:
                 self._context.pool.give_back(connection)
                 return
+            connection.is_used_by(self._value)
             connection.lend(self._borrower)
             self.connection = connection
             granted(connection)
@@ -350,6 +354,8 @@ class Tenancy:
         """Ask for the values in effect, then call back; the connection is still there unless it was lost."""
         connection = self.connection
         assert connection is not None
+        # Nothing else may have the connection while it is asked.
+        self._stop_holding()
         connection.take_back()
         connection.has_now(self._value)
         loss = self._value.loss()

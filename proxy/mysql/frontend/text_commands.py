@@ -240,6 +240,7 @@ def text_prepare_ended(
 ) -> None:
     """A PREPARE has ended. Its name has gone over to the new statement, or nobody has it any more."""
     server_id, statement.server_id = statement.server_id, None
+    connection.count_prepare()
     value.texts.close(statement.name)
     if scanner.errno:
         value.give_up(_PREPARED, statement.name)

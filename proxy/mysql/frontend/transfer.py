@@ -32,6 +32,9 @@ __all__ = ["bring", "is_ready", "lacks_statement", "prepare", "settle"]
 
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
+#: A procedure that counts no rows passes on the ROW_COUNT() of the statement before, on MySQL.
+_NO_ROWS = "DO 0"
+
 #: Tells the last insert id and makes it 0; because it has a table, it clears warnings on MariaDB too.
 _TAKE_OVER = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0) FROM (SELECT 1) AS taken_over LIMIT 1"
 
@@ -49,15 +52,16 @@ def is_ready(connection: BackendConnection, value: SessionValue, need: Need) -> 
 
 def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether a command needs what is not there, or needs something not to be there."""
-    if need.given or lacks_statement(connection, need):
+    if need.given or need.no_rows or lacks_statement(connection, need):
         return True
-    return bool(need.variables) and _reads_cleared(connection, value, need)
+    return _needs_alone(connection, value, need)
 
 
-def _reads_cleared(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
-    """Whether a variable that was never set is read where another session has left it as NULL."""
-    unset = need.variables - value.variables.values.keys()
-    return not (unset.isdisjoint(connection.cleared) and unset.isdisjoint(connection.variables))
+def _needs_alone(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
+    """Whether what other sessions may have left unseen, or as NULL, could be read."""
+    if not connection.has_been_others(value):
+        return False
+    return need.alone or not need.variables <= value.variables.values.keys()
 
 
 def lacks_statement(connection: BackendConnection, need: Need) -> bool:
@@ -106,6 +110,8 @@ def bring(
     yield become(connection, value.settings, value.variables.values, need.given)
     if need.reads:
         yield give_insert_id(connection, value)
+    if need.no_rows:
+        yield query(connection, _NO_ROWS)
 
 
 def _prepare_statement(
@@ -122,11 +128,12 @@ def _prepare_statement(
 def _part_from_last(
     connection: BackendConnection, value: SessionValue, need: Need
 ) -> Generator[Deferred[Any], Any, None]:
-    if connection.has_foreign_residue(value):
-        yield _take_over(connection)
     # A session that reads diagnostics, but has left none, gets what a fresh connection says.
-    is_foreign = connection.has_foreign_traces(value) or _reads_cleared(connection, value, need)
-    if is_foreign or need.reads & ~Diagnostics.LAST_INSERT_ID:
+    resets = connection.has_foreign_traces(value) or _needs_alone(connection, value, need)
+    resets = resets or bool(need.reads & ~Diagnostics.LAST_INSERT_ID)
+    if connection.has_foreign_residue(value) or (resets and connection.has_residue):
+        yield _take_over(connection)
+    if resets:
         yield reset(connection)
         connection.traces_of = None
         value.sequence_here = True
@@ -192,7 +199,7 @@ def settle(
                 value.characteristics = change.transaction_characteristics
         value.status = connection.status
         value.unsettled = False
-    if value.unexplained:
+    if value.unexplained or value.code_ran or value.recount:
         yield find_variables(connection, value, seconds)
     if value.variables.asked:
         yield ask_variables(connection, value, seconds)

@@ -13,6 +13,9 @@ __all__ = ["HeldDiagnostics"]
 
 #: A query with a LIMIT and one of these words may have found more rows than it sends.
 _COUNTS_ROWS = (b"SQL_CALC_FOUND_ROWS", b"UNION", b"EXCEPT", b"INTERSECT")
+#: Errors about prepared statements that the proxy answers in the place of a server: ER_WRONG_ARGUMENTS,
+#: ER_UNKNOWN_STMT_HANDLER, ER_STMT_HAS_NO_OPEN_CURSOR.
+_SERVERS_OWN = frozenset((1210, 1243, 1421))
 #: Of so many warnings the rows of SHOW WARNINGS are all.
 _ALL_SHOWN = 16
 
@@ -138,10 +141,13 @@ class HeldDiagnostics:
             self.conditions = self.conditions.joined(conditions)
         self.unread = False
 
-    def refused(self) -> None:
-        """The proxy itself has answered a command with an error, of which it holds no conditions."""
+    def refused(self, errno: int) -> None:
+        """The proxy itself has answered a command with an error, of which it holds no conditions.
+
+        errno: of that. Where a server would have said the same, it would show it, too.
+        """
         self.counts.row_count = -1
-        self.conditions = NO_CONDITIONS
+        self.conditions = LOST_CONDITIONS if errno in _SERVERS_OWN else NO_CONDITIONS
         self.unread = False
 
     def forget_connection(self) -> None:

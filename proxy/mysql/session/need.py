@@ -15,6 +15,8 @@ class Need:
 
     ``variables``: names of the user variables that are read. ``real``: text statements that are to be there
     by the client's own names. ``given``: numbers that the statement finds in variables of the proxy.
+    ``alone``: no other session has used the connection since it was reset.
+    ``calls``: it calls a procedure, perhaps. ``no_rows``: the statement before it is to have counted no rows.
     """
 
     reads: Diagnostics = Diagnostics.NONE
@@ -23,6 +25,9 @@ class Need:
     variables: frozenset[str] = frozenset()
     real: tuple[OpenStatement, ...] = ()
     given: GivenNumbers = NO_NUMBERS
+    calls: bool = False
+    no_rows: bool = False
+    alone: bool = False
 
 
 NOTHING = Need()

@@ -58,6 +58,7 @@ class SessionValue:
         "_statements_size",
         "after_reset",
         "characteristics",
+        "code_ran",
         "code_ran_at",
         "diagnostics",
         "doubtful_locks",
@@ -69,6 +70,7 @@ class SessionValue:
         "last_statement",
         "names",
         "pins",
+        "recount",
         "reported_insert_id",
         "resets",
         "savepoint",
@@ -117,16 +119,6 @@ class SessionValue:
         self.shown = SHOWN_BY_DEFAULT
         #: Where stored code has run last, which may have set variables of any name.
         self.code_ran_at: object = None
-        #: Stored code has changed something, and the connection is to be asked what it was.
-        self.unexplained = False
-        #: Variables that were set without a report of their values.
-        self.unreported = NO_NAMES
-        #: The connection's trackers were set by the client, and are to be restored.
-        self.trackers_set = False
-        #: A savepoint was set before the transaction has begun, which no status flag tells.
-        self.savepoint = False
-        #: Names of locks that may have been released, which the connection is to be asked for.
-        self.doubtful_locks = False
         #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
         self.gtid_at: object = None
         #: What its connection says of a sequence's last value is the session's own, or nobody's.
@@ -143,8 +135,26 @@ class SessionValue:
         self.insert_id_answers = 0
         #: The connection that alone knows what LAST_INSERT_ID() is now, until it has been asked.
         self.insert_id_at: KeepsInsertId | None = None
+        self._end_doubts()
+
+    def _end_doubts(self) -> None:
+        """Nothing has to be asked of a connection, or none is left to be asked."""
         #: Reported values may not be the ones in effect; the connection must be asked before it is returned.
         self.unsettled = False
+        #: Names of locks that may have been released, which the connection is to be asked for.
+        self.doubtful_locks = False
+        #: Stored code has run, which may have left more than is reported.
+        self.code_ran = False
+        #: Statements were run that the server counts with those of stored code: ask for the counts.
+        self.recount = False
+        #: Stored code has changed something, and the connection is to be asked what it was.
+        self.unexplained = False
+        #: Variables that were set without a report of their values.
+        self.unreported = NO_NAMES
+        #: The connection's trackers were set by the client, and are to be restored.
+        self.trackers_set = False
+        #: A savepoint was set before the transaction has begun, which no status flag tells.
+        self.savepoint = False
 
     @property
     def in_transaction(self) -> bool:
@@ -156,13 +166,13 @@ class SessionValue:
         """Whether the connection has to be asked before it may be returned."""
         held = self.diagnostics
         may_ask_rows = held.wants_found_rows or held.has_counted
-        return held.unread or self.is_doubtful or (may_ask_rows and held.must_ask)
+        return held.unread or self.is_doubtful or self.recount or (may_ask_rows and held.must_ask)
 
     @property
     def is_doubtful(self) -> bool:
         """Whether only the connection knows what the next statement depends on."""
         asks = self.unsettled or self.doubtful_locks or self.unexplained or self.trackers_set
-        return asks or bool(self.variables.asked or self.unreported)
+        return asks or self.code_ran or bool(self.variables.asked or self.unreported)
 
     @property
     def may_unpin(self) -> bool:
@@ -399,14 +409,11 @@ class SessionValue:
         self._unbind_statements()
         self.characteristics = ""
         self.status &= ~_IN_TRANSACTION
-        self.unreported = NO_NAMES
-        self.trackers_set = False
-        self.savepoint = False
         # What the OK packet said is the best there is now.
         self.know_insert_id(self.reported_insert_id)
         if self.insert_id_at is not None:
             self.insert_id_at.drop_insert_id()
         self.gtid_at = self.code_ran_at = None
-        self.unsettled = self.doubtful_locks = self.unexplained = False
+        self._end_doubts()
         self.variables.forget_asked()
         self.diagnostics.forget_connection()

@@ -1,5 +1,6 @@
 """What stored code has left, found by asking a connection that answers what a server of each make would."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +23,9 @@ class Scene:
         self.borrowed = borrowed
         self.value = SessionValue(NAMES, 2)
         self.value.unexplained = True
-        self.counts = ["0", "0"]
+        #: By name; of kinds that are not here, none.
+        self.counts: dict[str, str] = {}
+        self.tells_counts = True
         self.names: list[str] | None = []
         self.schema = "1"
         self.asked: list[str] = []
@@ -39,7 +42,8 @@ class Scene:
         text = command[1:].decode()
         self.asked.append(text)
         if text.startswith("SHOW SESSION STATUS"):
-            return self._rows(*(["Com_x", count] for count in self.counts))
+            kinds = re.findall(r"'(Com_\w+)'", text) if self.tells_counts else []
+            return self._rows(*([kind, self.counts.get(kind, "0")] for kind in kinds))
         if "@@performance_schema" in text:
             return self._rows([self.schema])
         if self.names is None:
@@ -79,12 +83,25 @@ def test_so_are_those_the_session_had(scene: Scene) -> None:
     assert "c" in scene.value.variables.asked
 
 
-@pytest.mark.parametrize("counts", [["0", "1"], ["7", "0"], []])
-def test_more_than_variables_pins(scene: Scene, counts: list[str]) -> None:
-    scene.counts = counts
+@pytest.mark.parametrize("kind", ["Com_create_temporary_table", "Com_ha_open", "Com_prepare_sql"])
+def test_more_than_variables_pins(scene: Scene, kind: str) -> None:
+    scene.counts[kind] = "1"
     scene.find()
     assert scene.is_pinned
     assert len(scene.asked) == 1
+
+
+def test_what_was_counted_before_does_not(scene: Scene) -> None:
+    scene.counts["Com_ha_open"] = "3"
+    scene.borrowed.connection.counts["Com_ha_open"] = 3
+    scene.find()
+    assert not scene.value.pins
+
+
+def test_counts_that_nobody_tells_pin(scene: Scene) -> None:
+    scene.tells_counts = False
+    scene.find()
+    assert scene.is_pinned
 
 
 def test_a_table_counts_where_a_temporary_one_is_a_table(scene: Scene) -> None:

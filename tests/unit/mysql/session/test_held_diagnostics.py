@@ -78,10 +78,15 @@ class TestConditions:
         diagnostics = held(b"INSERT INTO t VALUES (1)", rows=None)
         diagnostics.answered(SOME)
         diagnostics.conditions = SOME
-        diagnostics.refused()
+        diagnostics.refused(1105)
         assert not diagnostics.conditions
         assert not diagnostics.must_ask
         assert diagnostics.counts.row_count == -1
+
+    def test_an_error_in_the_place_of_the_server_is_not_denied(self) -> None:
+        diagnostics = held(b"SELECT 1")
+        diagnostics.refused(1243)
+        assert diagnostics.are_lost
 
     def test_they_are_asked_once(self) -> None:
         diagnostics = HeldDiagnostics()

@@ -203,20 +203,18 @@ class TestTrackers:
 
 
 class TestReports:
-    NAMES = ("sql_mode", "time_zone")
-
     def test_what_was_reported_is_known(self, value: SessionValue) -> None:
-        value.note_reports(self.NAMES, [SessionChanges((("sql_mode", "ANSI"),))])
+        value.note_reports({"sql_mode", "time_zone"}, [SessionChanges((("sql_mode", "ANSI"),))])
         assert value.unreported == {"time_zone"}
         assert value.must_ask
 
-    def test_without_a_report_all_may_be_set(self, value: SessionValue) -> None:
-        value.note_reports(self.NAMES, ())
-        assert value.unreported == {"sql_mode", "time_zone"}
+    def test_all_were_reported(self, value: SessionValue) -> None:
+        value.note_reports({"sql_mode"}, [SessionChanges((("time_zone", "x"), ("sql_mode", "ANSI")))])
+        assert not value.must_ask
 
     def test_they_add_up(self, value: SessionValue) -> None:
         for name in ("a", "b"):
-            value.note_reports((name,), [])
+            value.note_reports({name}, [])
         assert value.unreported == {"a", "b"}
 
 
