@@ -161,6 +161,9 @@ class FaultyServer(StatementServer):
         answered = code not in (CLOSE, LONG_DATA)
         assert not (self.late and answered and not is_own), f"two commands at once: {payload!r}"
         way = self.plan.way(is_own=is_own or code == PREPARE)
+        if way == "nonsense" and (code in (PING, PREPARE) or text.startswith("PREPARE")):
+            # It may be a client's own.
+            way = "error"
         if not way:
             self._tell(self._right(payload))
             return

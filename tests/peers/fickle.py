@@ -1,7 +1,8 @@
-"""A client with a session full of state, that knows which values the session may have, and says what is wrong.
+"""A client with a session full of state, that knows which values it may have and says what is wrong.
 
 What it sets is its own by its number, so that another client's value is told at sight. After an error a
-command may have run or not; only an error about the connection (2013, 2006) lets a session have lost anything.
+command may have run or not; only an error about the connection (2013, 2006) lets a session have lost
+anything.
 """
 
 from collections import deque
@@ -11,9 +12,8 @@ from typing import Any
 import attrs
 
 from . import packets as p
-from .client import ClientPeer
 from .faults import FaultPlan
-from .statements import CLOSE, EXECUTE, FETCH, LONG_DATA, PREPARE, RESET, StatementClient
+from .statements import CLOSE, FETCH, LONG_DATA, PREPARE, RESET, StatementClient
 from .world import World
 
 __all__ = ["FickleClient"]
@@ -125,8 +125,8 @@ class FickleClient(StatementClient):
         self.left -= 1
         ways = (
             self._set, self._set, self._get, self._get, self._get, self._get, self._transaction,
-            self._transaction, self._insert, self._lock, self._prepare, self._execute, self._execute, self._text,
-            self._text, self._other, self._other, self._kill, self._proxy, self._start_over,
+            self._transaction, self._insert, self._lock, self._prepare, self._execute, self._execute,
+            self._text, self._text, self._other, self._other, self._kill, self._proxy, self._start_over,
         )  # fmt: skip
         self.chance.choice(ways)()
 
@@ -171,7 +171,9 @@ class FickleClient(StatementClient):
                 break
             answer, self.peer.seen = found
             expected = self.pending.popleft()
-            self.history.append(f"  {expected.name[:20]} -> {answer[-1 if errno(answer) else -2:][0][:60]!r}")
+            self.history.append(
+                f"  {expected.name[:20]} -> {answer[-1 if errno(answer) else -2 :][0][:60]!r}"
+            )
             self._take(expected, answer)
         if self.peer.closed:
             self.gone = True
@@ -184,7 +186,8 @@ class FickleClient(StatementClient):
     def _take(self, expected: Expected, answer: Packets) -> None:
         number = errno(answer)
         assert number != 1105 or b"internal" not in answer[-1].lower(), self.story(repr(answer[-1]))
-        if number in _LOST:
+        # A KILL goes over another connection.
+        if number in _LOST and not expected.name.startswith("KILL"):
             self.locks.clear()
             self.possible = {name: set(values) for name, values in self.ever.items()}
             self._settle_rows(self.open or set(), failed=True)

@@ -6,7 +6,7 @@ would have had to itself.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import packets as p
@@ -123,10 +123,10 @@ class Session:
         """A result set of one row."""
         return self._result([p.column(b"c") for _ in values], list(values))
 
-    def _result(self, columns: list[bytes], values: list[str | None]) -> list[bytes]:
-        head = [p.number(len(values)), *columns, *([p.eof(self.status)] if self.eof else [])]
-        row = p.row([None if value is None else value.encode() for value in values])
-        return [*head, row, self._ended()]
+    def _result(self, columns: list[bytes], *rows: Sequence[str | None]) -> list[bytes]:
+        head = [p.number(len(columns)), *columns, *([p.eof(self.status)] if self.eof else [])]
+        coded = [p.row([None if value is None else value.encode() for value in row]) for row in rows]
+        return [*head, *coded, self._ended()]
 
     # Commands
 
@@ -266,15 +266,7 @@ class Session:
         if sql.startswith("SHOW WARNINGS"):
             return [p.number(3), *(p.column(name) for name in (b"Level", b"Code", b"Message")), self._ended()]
         if sql.startswith("SHOW SESSION STATUS"):
-            rows = [p.row([name.encode(), b"0"]) for name in re.findall(r"'(Com_\w+)'", sql)]
-            return [
-                p.number(2),
-                p.column(),
-                p.column(),
-                *([p.eof()] if self.eof else []),
-                *rows,
-                self._ended(),
-            ]
+            return self._result([p.column()] * 2, *([name, "0"] for name in re.findall(r"'(Com_\w+)'", sql)))
         return self.rows("Uptime", "86400")
 
     def _do_alter(self, sql: str) -> list[bytes]:
@@ -309,7 +301,8 @@ class Session:
         if locks is not None:
             return self.rows(*locks)
         if what.startswith("VARIABLE_NAME FROM"):
-            return self._names_of_variables()
+            names = [name for name, variable in self.user.items() if variable.value is not None]
+            return self._result([p.column()], *([name] for name in names))
         asked = question_names(sql)
         if asked:
             return self._result(*question_row(sql, [self.user.get(name, UserVariable()) for name in asked]))
@@ -329,11 +322,6 @@ class Session:
             "FOUND_ROWS()": "1",
         }
         return self.rows(values[what])
-
-    def _names_of_variables(self) -> list[bytes]:
-        names = [name for name, variable in self.user.items() if variable.value is not None]
-        rows = [p.row([name.encode()]) for name in names]
-        return [p.number(1), p.column(), *([p.eof(self.status)] if self.eof else []), *rows, self._ended()]
 
     def _do_set(self, sql: str) -> list[bytes]:
         names = _NAMES.match(sql)

@@ -30,6 +30,8 @@ PERCENT = {1: 2, 2: 4}
 """Of the database's 50 connections."""
 LOCK_WAIT_LIMIT = 30
 """Seconds the schemas' administrator waits for a session that has gone."""
+MARIADB = (f"--max-connections={MAX_CONNECTIONS}", "--thread-cache-size=0")
+"""A thread that serves another connection shows it the warnings of the one before."""
 
 
 @pytest.fixture(scope="session", params=VENDORS)
@@ -62,7 +64,7 @@ def checker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def _start_mariadb(folder: Path, stack: ExitStack) -> tuple[int, Any]:
     if find_server() is None:
         pytest.skip("no MariaDB server on this machine: `python -m proxy.demo.install` installs one")
-    server = stack.enter_context(PrivateMariaDB(folder, options=(f"--max-connections={MAX_CONNECTIONS}",)))
+    server = stack.enter_context(PrivateMariaDB(folder, options=MARIADB))
     return server.port, pymysql.connect(unix_socket=str(server.socket), user="root", autocommit=True)
 
 

@@ -93,6 +93,17 @@ FOUND = {
         c1> COM_STMT_RESET p
         c1> SELECT ROW_COUNT();
     """,
+    "nobody knows whether a PREPARE has left the error before it": """
+        c2> PREPARE s FROM 'SELEKT';
+        c1> SELECT DATABASE();
+        c2> PREPARE s FROM CONCAT('SELECT ', 4);
+        c2> SHOW COUNT(*) WARNINGS;
+    """,
+    "the types of others' variables in the answer to a COM_STMT_PREPARE": """
+        c2> SET @a = 1, @b = 'text';
+        c2> COM_STMT_PREPARE p: SELECT @a, @b, @c
+        c1> COM_STMT_PREPARE p: SELECT @a, @b, @c
+    """,
     "the session's own insert id before its connection is reset": """
         c2> SET sql_safe_updates = 0;
         c1> SELECT id, v FROM k WHERE id <= 2;

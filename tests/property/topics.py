@@ -63,7 +63,7 @@ _LOCKS = Topic(
         "DO RELEASE_ALL_LOCKS()",
         "SELECT IS_USED_LOCK('$lock') = CONNECTION_ID()",
         "SELECT IS_FREE_LOCK('$lock'), IS_FREE_LOCK('$lockb')",
-        "SELECT GET_LOCK(CONCAT('$lo', 'ck'), 0)",
+        "SELECT GET_LOCK(CONCAT('$lock', ''), 0)",
         "SELECT GET_LOCK(NULL, 0)",
         "SELECT RELEASE_LOCK('$locknever')",
         "LOCK TABLES t WRITE",

@@ -19,7 +19,7 @@ SYSTEM_VARIABLES = Topic(
         "SET CHARACTER SET latin1",
         "SET CHARACTER SET DEFAULT",
         "SET character_set_results = NULL",
-        "SET character_set_results = utf8mb4, collation_connection = utf8mb4_unicode_ci",
+        "SET character_set_results = latin1, collation_connection = latin1_german2_ci",
         "SET collation_connection = latin1_bin",
         "SET collation_database = utf8mb4_bin",
         "SET time_zone = '-05:30', group_concat_max_len = 7",

@@ -6,6 +6,7 @@ what another one has left, and none sees a value that its session cannot have: w
 
 import random
 from collections.abc import Callable
+from functools import partial
 from unittest.mock import patch
 
 import attrs
@@ -13,11 +14,12 @@ import pytest
 
 from proxy.mysql.wire.capabilities import Capability
 from tests.fuzz.play import table
+from tests.peers import packets as p
 from tests.peers.faults import FaultPlan, FaultyServer, FullSession
 from tests.peers.fickle import FickleClient
-from tests.peers.statements import QUERY_ATTRIBUTES, StatementServer
+from tests.peers.link import Line
+from tests.peers.statements import QUERY_ATTRIBUTES, StatementClient, StatementServer, errno, statement_world
 from tests.peers.world import FACTS, World
-from tests.peers import packets as p
 
 MOST_STEPS = 30_000
 #: Seconds after which all limits of the proxy on waits are over.
@@ -59,7 +61,7 @@ class Game:
 
     def moves(self) -> list[Step]:
         """What can happen next."""
-        found: list[Step] = [line.deliver for line in self.world.lines if line.has_work]
+        found: list[Step] = [partial(self.deliver, line) for line in self.world.lines if line.has_work]
         found *= 3
         found += [each.act for each in self.clients if each.can_act]
         if found:
@@ -69,6 +71,13 @@ class Game:
         if found and self.chance.random() < 0.01:
             found.append(self.mischief())
         return found
+
+    def deliver(self, line: Line) -> None:
+        """All of it, or a piece."""
+        if self.chance.random() < 0.2:
+            line.deliver_in(self.chance.choice((1, 4, 5, 20)))
+        else:
+            line.deliver()
 
     def mischief(self) -> Step:
         """What comes from outside."""
@@ -89,7 +98,7 @@ class Game:
         self.waited = 0.0
         muted = [each for each in faulty_servers(self.world) if each.muted]
         waiting = [each for each in self.clients if not each.finished]
-        assert muted, f"clients {[each.number for each in waiting]} wait for ever"
+        assert muted or self.plan.lies, f"clients {[each.number for each in waiting]} wait for ever"
         # The proxy waits for a client's statement as long as its client does.
         for each in waiting:
             each.vanish()
@@ -106,7 +115,7 @@ class Game:
                 assert causes == set(commands.value.pins), "the ledger is not what is so"
 
 
-def play(seed: int, *, lies: bool = False) -> FaultPlan:
+def play(seed: int, *, lies: bool = False) -> None:
     """One game."""
     chance = random.Random(seed)
     plan = FaultPlan(chance, lies=lies, own=chance.choice((0.0, 0.1, 0.3)), others=chance.choice((0, 0.05)))
@@ -120,6 +129,8 @@ def play(seed: int, *, lies: bool = False) -> FaultPlan:
             lambda database: FaultyServer(database, plan),
             cap=chance.choice((1, 1, 2, 3)),
             diagnostics_hold_timeout=hold,
+            pinning=chance.choice(("minimal", "minimal", "minimal", "rds")),
+            kill_abandoned_statements=chance.choice((True, True, False)),
         ) as world,
     ):
         world.context.facts = lambda: facts
@@ -140,15 +151,30 @@ def play(seed: int, *, lies: bool = False) -> FaultPlan:
         assert not len(world.context.pins)
         for each in clients:
             each.check_rows(world.database.committed)
-    return plan
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_no_answer_is_wrong(seed: int) -> None:
-    plan = play(seed)
-    print("\n".join(plan.log))
+    play(seed)
 
 
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_nonsense_does_no_harm_to_the_order(seed: int) -> None:
     play(seed, lies=True)
+
+
+def test_a_hold_is_over_when_the_connection_is_asked() -> None:
+    """Its timer must not return the connection in the middle of the proxy's questions."""
+    with statement_world(cap=1, diagnostics_hold_timeout=0.25) as world:
+        client = StatementClient(world)
+        client.query("SET autocommit = 0")
+        assert errno(client.query("INSERT BAD 1"))
+        [server] = world.servers
+        server.muted = True
+        assert not client.command(b"\x16SELECT 1"), "the target is still being asked"
+        world.advance(1.0)
+        assert client.has_connection
+        world.advance(60.0)
+        [(_, answer)] = p.split(client.peer.take())
+        assert errno([answer])
+        assert not client.has_connection

@@ -13,6 +13,7 @@ from proxy.settings import (
     health_reason,
     pool_limits,
     server_facts,
+    statement_cap,
     target,
 )
 from proxy.targets.health import HealthReason
@@ -47,6 +48,20 @@ def test_pool_limits_are_the_options() -> None:
     )
     limits = pool_limits(loads(options + TARGET), answer())
     assert (limits.max_connections, limits.max_idle, limits.borrow_timeout) == (600, 300, 7)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "wanted", "cap"),
+    [(16_382, 10, 10), (16_382, 100, 12), (1_000_000, 100, 100), (100, 100, 1), (0, 100, 1)],
+)
+def test_all_connections_together_leave_room_for_others_statements(
+    maximum: int, wanted: int, cap: int
+) -> None:
+    config = loads(f"[proxy]\nmax_prepared_statements_per_connection = {wanted}\n" + TARGET)
+    found = statement_cap(config, answer(max_prepared_statements=maximum))
+    assert found == cap
+    connections = pool_limits(config, answer()).max_connections
+    assert found == 1 or found * connections <= maximum * 3 // 4
 
 
 def test_client_options_are_the_options() -> None:

@@ -173,8 +173,8 @@ class Killer:
     @inlineCallbacks
     def _has_right(self, killer: BackendConnection) -> Generator[Deferred[Any], Any, bool]:
         answer: Answer = yield self._limited(query(killer, "SHOW GRANTS"))
-        for (line,) in answer.rows:
-            found = _GLOBAL_GRANT.match(line or "")
+        for line in [row[0] or "" for row in answer.rows if row]:
+            found = _GLOBAL_GRANT.match(line)
             if found is not None and not _RIGHTS.isdisjoint(found[1].split(", ")):
                 return True
         answer = yield self._limited(query(killer, _RDS_PROCEDURE))

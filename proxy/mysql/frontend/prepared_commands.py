@@ -115,14 +115,17 @@ def prepare(phase: "StatementPhase", text: bytes, verdict: Verdict, *, is_whole:
     statement = OpenStatement(phase.next_statement(), prepared, verdict)
     statement.variables = mentioned
     statement.unset = frozenset(names).difference(mentioned)
-    if prepared is not None and prepared.response is not None and _may_be_told(phase, prepared):
-        statement.parameters, statement.columns = prepared.parameters, prepared.columns
+    # MariaDB tells the types that variables have by now, which the key is without.
+    is_fixed = phase.is_mysql or use is None or not use.mentioned
+    known = prepared if prepared is not None and is_fixed else None
+    if known is not None and known.response is not None and _may_be_told(phase, known):
+        statement.parameters, statement.columns = known.parameters, known.columns
         value.open_statement(statement)
-        phase.answer_prepared(prepared.response.with_id(statement.number))
+        phase.answer_prepared(known.response.with_id(statement.number))
         return
     phase.preparing = statement
     phase.version = phase.context.texts.version
-    phase.run(ResponseKind.PREPARE, verdict, NOTHING)
+    phase.run(ResponseKind.PREPARE, verdict, NOTHING if use is None else Need(variables=use.mentioned))
 
 
 def _may_be_told(phase: "StatementPhase", prepared: PreparedText) -> bool:

@@ -132,8 +132,10 @@ class HeldDiagnostics:
     def _kept(self, kept: Keep, warned: bool) -> None:
         if kept is Keep.KEEPS:
             return
-        self.conditions = NO_CONDITIONS
-        self.unread = kept is Keep.UNKNOWN and (warned or self.unread)
+        is_unknown = kept is Keep.UNKNOWN
+        self.unread = is_unknown and (warned or self.unread)
+        # Where the connection was told nothing of them, it cannot tell whether they were cleared.
+        self.conditions = LOST_CONDITIONS if is_unknown and self.conditions and not warned else NO_CONDITIONS
 
     def answered(self, conditions: Conditions) -> None:
         """The connection has told them."""

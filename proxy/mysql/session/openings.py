@@ -330,8 +330,8 @@ def _is_all_of(statement: Statement) -> bool:
 def _lock_name(pieces: Sequence[Piece], at: int, backslash_escapes: bool) -> str:
     """The name in a call of GET_LOCK(), whose case only MySQL ignores; empty where it is not certain."""
     piece = _first_argument(pieces, at)
-    # Where double quotes are for names, the call fails.
-    if piece is None or piece.kind not in (Kind.STRING, Kind.DOUBLE_QUOTED):
+    # Double quotes may be for names, and the lock's name in a column.
+    if piece is None or piece.kind is not Kind.STRING:
         return ""
     value = string_in(piece, backslash_escapes)
     return value.decode() if value is not None and value.isascii() else ""

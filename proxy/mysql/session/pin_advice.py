@@ -52,8 +52,8 @@ ADVICE: Mapping[str, Advice] = {
     "role": Advice("Give the user its role with SET DEFAULT ROLE instead of SET ROLE in each session."),
     "profiling": Advice("Profile over a direct connection to the database."),
     "untracked_state": Advice(
-        "Leave no temporary table or prepared statement behind in procedures, functions and triggers. On MySQL"
-        " let the user read performance_schema.user_variables_by_thread, if they set user variables."
+        "Leave no temporary table or prepared statement behind in procedures, functions and triggers. On"
+        " MySQL let the user read performance_schema.user_variables_by_thread, if they set user variables."
     ),
     "unreadable": Advice(
         "Send shorter statements, whose quotes and comments end, and neither EXECUTE IMMEDIATE nor BINLOG."

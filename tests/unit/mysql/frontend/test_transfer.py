@@ -180,21 +180,18 @@ class TestIsReady:
 
     def test_a_name_that_another_session_has_left(self, borrowed: Borrowed, value: SessionValue) -> None:
         reads = Need(variables=frozenset({"a"}))
-        borrowed.result(prepare(borrowed.connection, value, NOTHING, lambda: 5.0))
+        borrowed.connection.is_used_by(value)
         assert is_ready(borrowed.connection, value, reads)
-        other = SessionValue(NAMES, 2)
-        borrowed.result(prepare(borrowed.connection, other, NOTHING, lambda: 5.0))
-        assert is_ready(borrowed.connection, other, NOTHING)
-        assert not is_ready(borrowed.connection, other, reads), (
-            "it may be NULL there, or have been set unseen"
-        )
+        borrowed.connection.is_used_by(SessionValue(NAMES, 2))
+        assert is_ready(borrowed.connection, value, NOTHING)
+        assert not is_ready(borrowed.connection, value, reads), "it may be NULL, or have been set unseen"
 
 
 class TestPrepare:
     def prepared(self, borrowed: Borrowed, value: SessionValue, need: Need = NOTHING) -> list[str]:
         start = len(borrowed.statements())
         borrowed.result(prepare(borrowed.connection, value, need, lambda: 5.0))
-        assert is_ready(borrowed.connection, value, need)
+        borrowed.connection.is_used_by(value)
         return borrowed.statements()[start:]
 
     def test_one_statement_for_all_variables(self, borrowed: Borrowed, value: SessionValue) -> None:
