@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import attrs
 
+from proxy.mysql.session.pins import PinReason
 from proxy.mysql.wire.capabilities import Capability
 
 from . import packets as p
@@ -24,9 +25,12 @@ __all__ = [
     "Statement",
     "StatementClient",
     "StatementServer",
+    "cut",
     "errno",
     "forget",
+    "pins",
     "seen",
+    "server_of",
     "statement_world",
 ]
 
@@ -348,3 +352,21 @@ def errno(answer: Iterable[bytes]) -> int:
     """The number of an error; 0 for anything else."""
     first, *_ = answer
     return int.from_bytes(first[1:3], "little") if first[:1] == b"\xff" else 0
+
+
+def pins(client: StatementClient) -> set[PinReason]:
+    """Why it is pinned."""
+    return set(client.session.pins)
+
+
+def server_of(client: StatementClient) -> StatementServer:
+    """The server of the connection that it has."""
+    thread = client.peer.line.protocol.commands.tenancy.connection.thread_id
+    [found] = [s for s in StatementServer.everyone if s.session is not None and s.session.thread == thread]
+    return found
+
+
+def cut(world: World, server: StatementServer) -> None:
+    """The server's connection breaks."""
+    server.line.hang_up(rudely=True)
+    world.settle()

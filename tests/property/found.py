@@ -104,6 +104,13 @@ FOUND = {
         c2> COM_STMT_PREPARE p: SELECT @a, @b, @c
         c1> COM_STMT_PREPARE p: SELECT @a, @b, @c
     """,
+    "the warnings of the replay are not the session's": """
+        c1> SET @@session.sql_mode = 'STRICT_ALL_TABLES,ANSI';
+        c2> SET sql_select_limit = 2;
+        c1> SET time_zone = '+01:00';
+        c2> SELECT 1;
+        c1> SHOW COUNT(*) WARNINGS;
+    """,
     "the session's own insert id before its connection is reset": """
         c2> SET sql_safe_updates = 0;
         c1> SELECT id, v FROM k WHERE id <= 2;

@@ -15,8 +15,11 @@ from tests.peers.statements import (
     RESET,
     StatementClient,
     StatementServer,
+    cut,
     errno,
+    pins,
     seen,
+    server_of,
     statement_world,
 )
 from tests.peers.world import World
@@ -35,22 +38,6 @@ def world() -> Iterator[World]:
 def wide() -> Iterator[World]:
     with statement_world(cap=2) as world:
         yield world
-
-
-def pins(client: StatementClient) -> set[PinReason]:
-    return set(client.session.pins)
-
-
-def server_of(client: StatementClient) -> StatementServer:
-    thread = client.peer.line.protocol.commands.tenancy.connection.thread_id
-    [found] = [s for s in StatementServer.everyone if s.session is not None and s.session.thread == thread]
-    return found
-
-
-def cut(world: World, server: StatementServer) -> None:
-    """The server's connection breaks."""
-    server.line.hang_up(rudely=True)
-    world.settle()
 
 
 class TestOtherCommands:

@@ -18,7 +18,7 @@ from tests.peers import packets as p
 from tests.peers.faults import FaultPlan, FaultyServer, FullSession
 from tests.peers.fickle import FickleClient
 from tests.peers.link import Line
-from tests.peers.statements import QUERY_ATTRIBUTES, StatementClient, StatementServer, errno, statement_world
+from tests.peers.statements import QUERY_ATTRIBUTES, StatementServer
 from tests.peers.world import FACTS, World
 
 MOST_STEPS = 30_000
@@ -161,20 +161,3 @@ def test_no_answer_is_wrong(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_nonsense_does_no_harm_to_the_order(seed: int) -> None:
     play(seed, lies=True)
-
-
-def test_a_hold_is_over_when_the_connection_is_asked() -> None:
-    """Its timer must not return the connection in the middle of the proxy's questions."""
-    with statement_world(cap=1, diagnostics_hold_timeout=0.25) as world:
-        client = StatementClient(world)
-        client.query("SET autocommit = 0")
-        assert errno(client.query("INSERT BAD 1"))
-        [server] = world.servers
-        server.muted = True
-        assert not client.command(b"\x16SELECT 1"), "the target is still being asked"
-        world.advance(1.0)
-        assert client.has_connection
-        world.advance(60.0)
-        [(_, answer)] = p.split(client.peer.take())
-        assert errno([answer])
-        assert not client.has_connection

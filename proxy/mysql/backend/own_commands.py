@@ -63,6 +63,8 @@ SERVER_IDENTITY = "@@hostname, @@server_id"
 _STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}, @@session.autocommit"
 #: Its LIMIT stands above a session's sql_select_limit.
 ASK_INSERT_ID = "SELECT LAST_INSERT_ID() LIMIT 1"
+#: A statement with a table clears them on MariaDB, any does on MySQL.
+_CLEAR_WARNINGS = "SELECT 1 FROM (SELECT 1) AS cleared LIMIT 1"
 _NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"
 _NAMES_VALUES = (
     ("character_set_client", "utf8mb4"),
@@ -365,8 +367,11 @@ def become(
     if parts:
         sql = "SET " + ",".join(parts)
         connection.is_clean = False
-        yield query(connection, sql)
+        answer = yield query(connection, sql)
         connection.is_clean = True
+        if answer.ok.warnings:
+            # They are not the session's, and it may ask next.
+            yield query(connection, _CLEAR_WARNINGS)
     connection.settings = wanted
     connection.variables = variables
 
