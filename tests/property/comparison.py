@@ -8,7 +8,7 @@ import attrs
 from .answers import Answer, Column, Error, Ok, Reply, Rows
 from .channel import Flags
 from .client import is_null, read_text
-from .steps import ChangeUser, Ping, SetOption, Step
+from .steps import ChangeUser, InitDb, Ping, SetOption, Step
 
 __all__ = ["NORMALISED", "TOLERATED", "Tolerated", "normal", "tolerated"]
 
@@ -19,7 +19,8 @@ NORMALISED = {
     "session changes other than variables and schema": "a client must ask for them, but MySQL tells"
     " everyone of transactions",
     "the schema that COM_CHANGE_USER tells as a session change": "the client has named it itself",
-    "warnings in the answers to COM_PING and COM_SET_OPTION": "MySQL repeats those of the statement before",
+    "warnings in the answers to COM_PING, COM_INIT_DB and COM_SET_OPTION": "MySQL repeats those of the"
+    " statement before",
     "the row in error 1366": "MariaDB counts on from the statement before where there is no row",
     "numbers of statements in errors": "a statement's number is the proxy's own",
     "the type of a column without a table and with nothing but NULL": "a user variable that was never set has"
@@ -70,7 +71,7 @@ def _normal(step: Step, reply: Reply, flags: int) -> Reply:
         case Ok():
             tail = _sorted_changes(step, reply) if flags & Flags.SESSION_TRACK else reply.tail
             status = reply.status & ~(QUERY_WAS_SLOW | SESSION_STATE_CHANGED)
-            warnings = 0 if isinstance(step, (Ping, SetOption)) else reply.warnings
+            warnings = 0 if isinstance(step, (InitDb, Ping, SetOption)) else reply.warnings
             return attrs.evolve(reply, status=status, warnings=warnings, tail=tail)
         case Error():
             text = _HANDLER.sub(r"\1 (?)", reply.text)

@@ -23,7 +23,7 @@ from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .parting import abandon, recover
 from .replaying import without_what_is_gone
-from .transfer import bring, is_ready, lacks_statement, prepare, settle
+from .transfer import bring, is_ready, lacks_statement, needs_alone, prepare, settle
 from .visible import visible_error
 from .whereabouts import Whereabouts
 
@@ -164,8 +164,10 @@ class Tenancy:
             return None, reads
         connection = self._whereabouts.find(reads)
         if connection is not None:
-            is_exact = connection.insert_id_is_exact or not reads & Diagnostics.LAST_INSERT_ID
-            return connection, Diagnostics.NONE if is_exact else Diagnostics.LAST_INSERT_ID
+            # A reset takes it away.
+            is_kept = connection.insert_id_is_exact and not needs_alone(connection, value, need)
+            is_there = is_kept or not reads & Diagnostics.LAST_INSERT_ID
+            return connection, Diagnostics.NONE if is_there else Diagnostics.LAST_INSERT_ID
         if self._whereabouts.is_gone(reads):
             raise self._whereabouts.diagnostics_refusal(reads)
         return None, reads

@@ -28,7 +28,7 @@ from ..session.verdict import Diagnostics
 from .reading import ask_diagnostics
 from .stored_code import find_variables
 
-__all__ = ["bring", "is_ready", "lacks_statement", "prepare", "settle"]
+__all__ = ["bring", "is_ready", "lacks_statement", "needs_alone", "prepare", "settle"]
 
 _SETTLE = "SET @@session.collation_connection=@@session.collation_connection"
 
@@ -54,10 +54,10 @@ def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> boo
     """Whether a command needs what is not there, or needs something not to be there."""
     if need.given or need.no_rows or lacks_statement(connection, need):
         return True
-    return _needs_alone(connection, value, need)
+    return needs_alone(connection, value, need)
 
 
-def _needs_alone(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
+def needs_alone(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether what other sessions may have left unseen, or as NULL, could be read."""
     if not connection.has_been_others(value):
         return False
@@ -129,7 +129,7 @@ def _part_from_last(
     connection: BackendConnection, value: SessionValue, need: Need
 ) -> Generator[Deferred[Any], Any, None]:
     # A session that reads diagnostics, but has left none, gets what a fresh connection says.
-    resets = connection.has_foreign_traces(value) or _needs_alone(connection, value, need)
+    resets = connection.has_foreign_traces(value) or needs_alone(connection, value, need)
     resets = resets or bool(need.reads & ~Diagnostics.LAST_INSERT_ID)
     if connection.has_foreign_residue(value) or (resets and connection.has_residue):
         yield _take_over(connection)
