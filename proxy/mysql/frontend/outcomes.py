@@ -233,7 +233,11 @@ class Outcomes:
     ) -> list[PinReason]:
         """What the response does not tell for sure, and who knows; returns the pins that are new."""
         value, new = self._value, []
-        if verdict.runs_code:
+        if verdict.runs_code and verdict.is_ddl:
+            # Its types look like functions; one in a query is not worth asking for all there is.
+            if not verdict.explains_visible_change:
+                connection.leave_traces(value)
+        elif verdict.runs_code:
             # It may have taken locks and set variables which nobody reports.
             connection.leave_traces(value)
             value.variables.ask_again()

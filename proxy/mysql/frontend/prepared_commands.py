@@ -236,7 +236,7 @@ def need_of_text(verdict: Verdict) -> Need:
     """What running a text needs."""
     if verdict is PLAIN:
         return NOTHING
-    use, calls, alone = verdict.variables, verdict.calls, verdict.runs_code
+    use, calls, alone = verdict.variables, verdict.calls, verdict.runs_code and not verdict.is_ddl
     if use is None or not use.mentioned:
         return Need(verdict.reads, calls=calls, alone=alone) if verdict.reads or calls or alone else NOTHING
     names = use.mentioned.difference(use.literals)
