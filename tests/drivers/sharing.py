@@ -141,6 +141,8 @@ def _watched(connect: Callable[[], Any]) -> Iterator[set[int]]:
 
     def look() -> None:
         with connect() as connection, connection.cursor() as cursor:
+            # A server may cut the statements it lists in the middle of a character.
+            cursor.execute("SET character_set_results = ascii")
             while not over.wait(LOOK_INTERVAL):
                 cursor.execute("SHOW PROCESSLIST")
                 seen.add(sum(row[1] == USER for row in cursor.fetchall()))

@@ -63,15 +63,14 @@ class Walk:
                 pass
 
     def pins(self) -> list[str]:
-        """The reasons that hold now, in the order of their words."""
-        with self._daemon.connect() as watcher, watcher.cursor(pymysql.cursors.DictCursor) as cursor:
+        """The reasons that hold now, in the order of their words.
+
+        The session itself asks: what the proxy asks after a step comes to its end before the next statement.
+        """
+        with self.client.cursor(pymysql.cursors.DictCursor) as cursor:
             cursor.execute("SHOW PROXY PINS")
             rows = cursor.fetchall()
         return sorted(str(row["reason"]) for row in rows if row["client"] == self.client.thread_id())
-
-    def settle(self) -> None:
-        """Let what the proxy asks after a step come to its end, which is before the next statement runs."""
-        self.take("SELECT 1")
 
     def _act(self, act: Act, text: str) -> None:
         client = self.client
@@ -114,11 +113,7 @@ def pins_after_each_step(daemon: ProxyDaemon, case: Case) -> list[list[str]]:
     with Walk(daemon, case) as walk:
         for step in case.steps:
             walk.take(step)
-            pins = walk.pins()
-            if pins:
-                walk.settle()
-                pins = walk.pins()
-            found.append(pins)
+            found.append(walk.pins())
     return found
 
 
