@@ -1,7 +1,6 @@
 """The other commands about prepared statements; losses of the connection; long texts and values."""
 
 import struct
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,24 +19,10 @@ from tests.peers.statements import (
     pins,
     seen,
     server_of,
-    statement_world,
 )
 from tests.peers.world import World
 
 OK = b"\0"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """One database connection for all."""
-    with statement_world(cap=1) as world:
-        yield world
-
-
-@pytest.fixture
-def wide() -> Iterator[World]:
-    with statement_world(cap=2) as world:
-        yield world
 
 
 class TestOtherCommands:

@@ -1,7 +1,5 @@
 """Long data and cursors, which keep their connection, and how that ends."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from proxy.mysql.session.pins import PinReason
@@ -16,24 +14,10 @@ from tests.peers.statements import (
     pins,
     seen,
     server_of,
-    statement_world,
 )
 from tests.peers.world import World
 
 OK = b"\0"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """One database connection for all."""
-    with statement_world(cap=1) as world:
-        yield world
-
-
-@pytest.fixture
-def wide() -> Iterator[World]:
-    with statement_world(cap=2) as world:
-        yield world
 
 
 class TestLongData:

@@ -1,7 +1,6 @@
 """Prepared statements whose connection changes, over servers that are strict about them."""
 
 import struct
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,19 +22,6 @@ from tests.peers.statements import (
 from tests.peers.world import World
 
 OK = b"\0"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """One database connection for all."""
-    with statement_world(cap=1) as world:
-        yield world
-
-
-@pytest.fixture
-def wide() -> Iterator[World]:
-    with statement_world(cap=2) as world:
-        yield world
 
 
 class TestSharing:
