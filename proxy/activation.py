@@ -1,5 +1,5 @@
 """Sockets that systemd passes on (manual page sd_listen_fds): descriptors from 3 on, announced in the
-environment for one process.
+environment for one process, each with the name that its unit gives it (FileDescriptorName).
 """
 
 import os
@@ -7,12 +7,22 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["FIRST_DESCRIPTOR", "initial_environment", "passed_sockets"]
+import attrs
+
+__all__ = ["FIRST_DESCRIPTOR", "PassedSocket", "initial_environment", "passed_sockets"]
 
 FIRST_DESCRIPTOR = 3
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 _INITIAL = Path("/proc/self/environ")
+
+
+@attrs.frozen
+class PassedSocket:
+    """A listening socket; ``name`` is empty where systemd was not told one to pass on."""
+
+    socket: socket.socket
+    name: str = ""
 
 
 def initial_environment(source: Path = _INITIAL) -> dict[str, str]:
@@ -28,15 +38,30 @@ def initial_environment(source: Path = _INITIAL) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def passed_sockets(environment: Mapping[str, str], process: int) -> list[socket.socket]:
+def passed_sockets(environment: Mapping[str, str], process: int) -> list[PassedSocket]:
     """The sockets passed to ``process``, in their order; none if the announcement is for another process.
 
-    Raises ValueError for something that clients cannot connect to.
+    Raises ValueError for something that clients cannot connect to, and for names that are not one for each.
     """
     count = environment.get("LISTEN_FDS", "")
     if environment.get("LISTEN_PID") != str(process) or not count.isdecimal():
         return []
-    return [_listening(number) for number in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + int(count))]
+    names = _names(environment.get("LISTEN_FDNAMES", ""), int(count))
+    return [PassedSocket(_listening(number), name) for number, name in enumerate(names, FIRST_DESCRIPTOR)]
+
+
+def _names(announced: str, count: int) -> list[str]:
+    if not announced:
+        return [""] * count
+    names = announced.split(":")
+    if len(names) != count:
+        raise ValueError(f"systemd passes {count} descriptors, but names for {len(names)}")
+    return [_given_name(name) for name in names]
+
+
+def _given_name(name: str) -> str:
+    """Empty for what systemd says when it was not told: the unit's own name, or `unknown`."""
+    return "" if name == "unknown" or name.endswith(".socket") else name
 
 
 def _listening(number: int) -> socket.socket:

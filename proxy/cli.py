@@ -1,4 +1,4 @@
-"""The console script `rds-proxy`: check a configuration, try the proxy out, show pins, tell the version.
+"""The console script `rds-proxy`: check a configuration, try the proxy out, ask a running one.
 
 The proxy itself is started by twistd. Exit status: 0 fine, 1 a wrong configuration, 2 wrong usage.
 """
@@ -19,13 +19,9 @@ __all__ = ["main", "notes"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # Its arguments are its own business, also those that look like options.
-    if words[:1] == ["demo"]:
-        return _demo(words[1:])
-    if words[:1] == ["pins"]:
-        return _pins(words[1:])
-    if words[:1] == ["analyze"]:
-        return _analyze(words[1:])
+    # Their arguments are their own business, also those that look like options.
+    if words[:1] and words[0] in _COMMANDS:
+        return _COMMANDS[words[0]](words[1:])
     parser = _parser()
     try:
         arguments = parser.parse_args(words)
@@ -48,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("analyze", help="say what in a general query log would pin", add_help=False)
     commands.add_parser("demo", help="try the proxy out", add_help=False)
     commands.add_parser("pins", help="show what pins the sessions of a running proxy", add_help=False)
+    commands.add_parser("switchover", help="move a running proxy's traffic to a target", add_help=False)
+    commands.add_parser("targets", help="show the targets of a running proxy", add_help=False)
     return parser
 
 
@@ -68,6 +66,27 @@ def _analyze(argv: list[str]) -> int:
     from .analyze.command import analyze  # noqa: PLC0415 - the other commands do without its imports
 
     return analyze(argv)
+
+
+def _targets(argv: list[str]) -> int:
+    from .targets_command import targets  # noqa: PLC0415 - the other commands do without its imports
+
+    return targets(argv)
+
+
+def _switchover(argv: list[str]) -> int:
+    from .switchover_command import switchover  # noqa: PLC0415 - the other commands do without its imports
+
+    return switchover(argv)
+
+
+_COMMANDS = {
+    "analyze": _analyze,
+    "demo": _demo,
+    "pins": _pins,
+    "switchover": _switchover,
+    "targets": _targets,
+}
 
 
 def _check_config(file: str) -> int:

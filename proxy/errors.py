@@ -14,6 +14,7 @@ __all__ = [
     "connection_lost",
     "diagnostics_gone",
     "internal_error",
+    "in_transaction",
     "interrupted",
     "malformed",
     "not_owner",
@@ -23,7 +24,9 @@ __all__ = [
     "queue_full",
     "rate_limit_exceeded",
     "refused_command",
+    "rolled_back",
     "shutting_down",
+    "switchover_failed",
     "tls_required",
     "too_many_clients",
     "too_many_from_address",
@@ -134,6 +137,11 @@ def connection_lost(lost: str) -> ClientError:
     return ClientError(2013, "HY000", f"Lost connection to MySQL server during query (rds-proxy: {lost})")
 
 
+def rolled_back(what: str) -> ClientError:
+    """Nothing of a transaction or write has happened: ER_LOCK_DEADLOCK, after which retrying is right."""
+    return ClientError(1213, "40001", f"rds-proxy: {what}; try restarting transaction")
+
+
 def diagnostics_gone(what: str) -> ClientError:
     """A statement reads what another statement left on a connection that has served someone else since."""
     return ClientError(
@@ -202,6 +210,20 @@ def privilege_needed() -> ClientError:
 def wrong_proxy_statement(problem: str) -> ClientError:
     """SHOW PROXY with something behind it that has no meaning."""
     return ClientError(1064, "42000", f"You have an error in your SQL syntax; rds-proxy: {problem}")
+
+
+def in_transaction() -> ClientError:
+    """PROXY SWITCHOVER by a session that would keep it from ending; MySQL's ER_LOCK_OR_ACTIVE_TRANSACTION."""
+    return ClientError(
+        1192,
+        "HY000",
+        "Can't execute the given command because you have active locked tables or an active transaction",
+    )
+
+
+def switchover_failed(target: str, outcome: str, why: str) -> ClientError:
+    """PROXY SWITCHOVER was refused, has gone back, or nobody knows who is the writer."""
+    return ClientError(1105, "HY000", f"rds-proxy: switchover to {target} {outcome}: {why}")
 
 
 def unsupported_clause(what: str) -> ClientError:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from .config import Config
-from .config.target_section import TargetConfig
+from .config import Config, EndpointConfig, TargetConfig, TargetGroupConfig, endpoints
 from .mysql.backend.connector import Target
 from .mysql.backend.errors import TargetError, UnfitTarget
 from .mysql.backend.probe import ProbeResult
@@ -18,7 +17,10 @@ from .mysql.wire.compression_choice import Compression
 from .mysql.wire.status import Status
 from .networks import Networks
 from .pool.limits import PoolLimits
+from .targets.damping import Timing
 from .targets.health import HealthReason
+from .targets.reader_route import ReaderOptions
+from .targets.routes import RouteOptions
 
 __all__ = [
     "RESERVED_CONNECTIONS",
@@ -28,6 +30,9 @@ __all__ = [
     "connection_cap",
     "health_reason",
     "pool_limits",
+    "reader_options",
+    "probe_timing",
+    "route_options",
     "server_facts",
     "server_tls",
     "statement_cap",
@@ -44,15 +49,17 @@ MAX_SOCKET_PATH = 107
 UNKNOWN_VERSION = "8.0.0-rds-proxy"
 
 
-def client_options(config: Config) -> ClientOptions:
-    """The options client connections read."""
+def client_options(config: Config, endpoint: EndpointConfig) -> ClientOptions:
+    """The options that client connections of an endpoint read."""
     proxy = config.proxy
     memory = proxy.session_memory_limit
     names = {field.name for field in attrs.fields(ClientOptions)}
     same = {name: getattr(proxy, name) for name in names if hasattr(proxy, name)}
+    same |= {name: getattr(endpoint, name) for name in names if hasattr(endpoint, name)}
     filters = config.target_group.connection_pool_config.session_pinning_filters
     return ClientOptions(
         **same,
+        connection_borrow_timeout=config.target_group.connection_pool_config.connection_borrow_timeout,
         exclude_variable_sets="EXCLUDE_VARIABLE_SETS" in filters,
         default_auth_type=proxy.default_client_password_auth_type,
         client_buffer_size=memory // 16,
@@ -67,8 +74,8 @@ def connection_cap(percent: int, max_connections: int) -> int:
     return max(1, min(max_connections * percent // 100, max_connections - RESERVED_CONNECTIONS))
 
 
-def pool_limits(config: Config, answer: ProbeResult | None) -> PoolLimits:
-    """The pool's limits; one connection as long as the target has not said how many it takes."""
+def pool_limits(config: Config, target: TargetConfig, answer: ProbeResult | None) -> PoolLimits:
+    """A pool's limits; one connection as long as the target has not said how many it takes."""
     options = config.target_group.connection_pool_config
     maximum = 1 if answer is None else answer.max_connections
     return PoolLimits(
@@ -80,7 +87,7 @@ def pool_limits(config: Config, answer: ProbeResult | None) -> PoolLimits:
         life_jitter=options.max_connection_life_jitter,
         borrow_timeout=options.connection_borrow_timeout,
         max_queue_length=options.connection_borrow_queue_length,
-        connect_timeout=config.target_group.targets[0].connect_timeout,
+        connect_timeout=target.connect_timeout,
     )
 
 
@@ -97,19 +104,46 @@ def max_idle(percent: int, max_connections: int) -> int:
     return max_connections * percent // 100
 
 
-def target(config: Config, keep: Target | None = None) -> Target:
-    """The target; ``keep`` gives host and port, which do not change while running. ValueError, OSError."""
-    options = config.target_group.targets[0]
-    host, port = (options.host, options.port) if keep is None else (keep.host, keep.port)
+def target(options: TargetConfig) -> Target:
+    """Where a target is and how to talk to it. ValueError, OSError."""
     ca = Path(options.tls_ca).read_bytes() if options.tls_ca else None
-    tls = TargetTls(TlsMode(options.tls), host, ca)
-    return Target(host, port, tls, options.connect_timeout, _target_compression(options))
+    tls = TargetTls(TlsMode(options.tls), options.host, ca)
+    return Target(options.host, options.port, tls, options.connect_timeout, _target_compression(options))
 
 
 def _target_compression(options: TargetConfig) -> Compression | None:
     if options.compression == "off":
         return None
     return Compression(Algorithm(options.compression), options.zstd_compression_level)
+
+
+def probe_timing(options: TargetConfig, group: TargetGroupConfig) -> Timing:
+    """How a target is asked."""
+    return Timing(
+        interval=options.probe_interval,
+        timeout=options.probe_timeout,
+        unhealthy_threshold=group.unhealthy_threshold,
+        healthy_threshold=group.healthy_threshold,
+    )
+
+
+def route_options(config: Config) -> RouteOptions:
+    """How long and in which company clients wait for a connection."""
+    options = config.target_group.connection_pool_config
+    return RouteOptions(options.connection_borrow_timeout, options.connection_borrow_queue_length)
+
+
+def reader_options(config: Config, endpoint: EndpointConfig) -> ReaderOptions:
+    """What an endpoint wants of the readers; with a split a read takes the writer where no reader is fit."""
+    waits = route_options(config)
+    return ReaderOptions(
+        waits.borrow_timeout,
+        waits.max_queue_length,
+        fallback="writer" if endpoint.target_role == "READ_WRITE" else endpoint.fallback,
+        fallback_wait=endpoint.fallback_wait,
+        max_replica_lag=endpoint.max_replica_lag,
+        slow_start=config.target_group.slow_start,
+    )
 
 
 def server_facts(config: Config, answer: ProbeResult | None, fresh_status: int | None) -> ServerFacts:
@@ -140,10 +174,15 @@ def server_tls(config: Config) -> ServerTls | None:
 def check_files(config: Config) -> None:
     """Load what the configuration names, as the start does. ValueError, OSError."""
     server_tls(config)
-    target(config)
-    path = os.fsencode(config.proxy.socket)
-    if len(path) > MAX_SOCKET_PATH:
-        raise ValueError(f"proxy.socket: {len(path)} bytes long, at most {MAX_SOCKET_PATH} are possible")
+    for options in config.target_group.targets:
+        target(options)
+    for index, endpoint in enumerate(endpoints(config.proxy)):
+        path = os.fsencode(endpoint.socket)
+        if len(path) > MAX_SOCKET_PATH:
+            where = f"proxy.endpoints[{index - 1}]" if index else "proxy"
+            raise ValueError(
+                f"{where}.socket: {len(path)} bytes long, at most {MAX_SOCKET_PATH} are possible"
+            )
 
 
 def health_reason(problem: BaseException) -> HealthReason:

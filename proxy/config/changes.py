@@ -22,7 +22,8 @@ class Changes:
 def changed_options(old: Config, new: Config) -> Changes:
     """Compare two configurations option by option, in the order of a file.
 
-    A repeated section that has become longer or shorter counts as one change of the whole.
+    A repeated section whose entries have come, gone or changed places counts as one change of the whole,
+    beside the changes of the entries that are in both; an index is that in ``new``.
     """
     found = tuple(_differences(old, new, ""))
     return Changes(
@@ -40,10 +41,25 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, bool]]:
             continue
         if isinstance(spec, Option):
             yield where, spec.reloadable
-        elif not isinstance(spec, TableList):
-            yield from _differences(before, after, where)
-        elif len(before) != len(after):
-            yield where, spec.reloadable
+        elif isinstance(spec, TableList):
+            yield from _entries(spec, before, after, where)
         else:
-            for index, (one, other) in enumerate(zip(before, after, strict=True)):
-                yield from _differences(one, other, f"{where}[{index}]")
+            yield from _differences(before, after, where)
+
+
+def _entries(
+    spec: TableList, old: tuple[Any, ...], new: tuple[Any, ...], path: str
+) -> Iterator[tuple[str, bool]]:
+    before = {_identity(spec, index, entry): entry for index, entry in enumerate(old)}
+    after = [_identity(spec, index, entry) for index, entry in enumerate(new)]
+    if list(before) != after:
+        yield path, spec.reloadable
+        if not spec.key:
+            return
+    for index, identity in enumerate(after):
+        if identity in before:
+            yield from _differences(before[identity], new[index], f"{path}[{index}]")
+
+
+def _identity(spec: TableList, index: int, entry: Any) -> Any:
+    return tuple(getattr(entry, name) for name in spec.key) if spec.key else index

@@ -129,10 +129,15 @@ class _Reading:
         for rule in RULES:
             if type(built) is not rule.section:
                 continue
-            if self._wrong.isdisjoint(_join(path, name) for name in rule.options):
-                broken = rule.broken(built)
-                if broken is not None:
-                    self._note(_join(path, rule.options[0]), broken)
+            if any(self._is_wrong(_join(path, name)) for name in rule.options):
+                continue
+            broken = rule.broken(built)
+            if broken is not None:
+                where, message = (rule.options[0], broken) if isinstance(broken, str) else broken
+                self._note(_join(path, where), message)
+
+    def _is_wrong(self, path: str) -> bool:
+        return any(wrong == path or wrong.startswith(f"{path}[") for wrong in self._wrong)
 
     def _note(self, path: str, message: str) -> None:
         self._wrong.add(path)
@@ -142,6 +147,8 @@ class _Reading:
 def _wrong_count(spec: TableList, count: int) -> str:
     if spec.minimum == spec.maximum:
         return f"needs exactly {spec.minimum}, {count} given"
+    if count < spec.minimum:
+        return f"needs at least {spec.minimum}, {count} given"
     return f"allows at most {spec.maximum}, {count} given"
 
 

@@ -51,7 +51,10 @@ class Table:
 
 @attrs.frozen
 class TableList:
-    """A repeated section, written as `[[name]]`, with how often it may stand in a file."""
+    """A repeated section, written as `[[name]]`, with how often it may stand in a file.
+
+    `key` names the options that tell which entry is which, when entries come, go or change places.
+    """
 
     section: type
     description: str
@@ -59,6 +62,7 @@ class TableList:
     maximum: int
     reloadable: bool
     rds_name: str = ""
+    key: tuple[str, ...] = ()
 
 
 Spec = Option | Table | TableList

@@ -1,4 +1,4 @@
-"""The sections `[log]`, `[proxy]` and `[[proxy.auth]]`: the side that faces clients.
+"""The sections `[log]`, `[proxy]`, `[[proxy.auth]]` and `[[proxy.endpoints]]`: the side that faces clients.
 
 Where RDS has a setting its name, default and range are taken over.
 """
@@ -7,6 +7,8 @@ import re
 
 import attrs
 
+from .endpoint_options import MAX_ENDPOINTS, EndpointConfig, RoutingOptions
+from .failover_options import FailoverOptions
 from .limit_options import LimitOptions
 from .listener_options import ListenerOptions
 from .options import option, tables
@@ -189,8 +191,8 @@ class _ServiceOptions(ListenerOptions):
 
 
 @attrs.frozen(kw_only=True)
-class ProxyConfig(LimitOptions, _ServiceOptions):
-    """`[proxy]`: a file lists where clients connect, how they are served, what they may take."""
+class ProxyConfig(LimitOptions, FailoverOptions, RoutingOptions, _ServiceOptions):
+    """`[proxy]`: where clients connect, how they are served, where statements go, what clients may take."""
 
     auth: tuple[UserAuthConfig, ...] = tables(
         UserAuthConfig,
@@ -199,4 +201,13 @@ class ProxyConfig(LimitOptions, _ServiceOptions):
         maximum=200,
         reloadable=True,
         rds_name="Auth",
+    )
+    endpoints: tuple[EndpointConfig, ...] = tables(
+        EndpointConfig,
+        "Endpoints besides the default one, which `[proxy]` describes. What is not said here, such as TLS "
+        "and limits, is the same for all.",
+        minimum=0,
+        maximum=MAX_ENDPOINTS,
+        reloadable=False,
+        key=("name",),
     )

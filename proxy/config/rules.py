@@ -1,27 +1,34 @@
-"""Rules between options of one section; each blames the first option it names."""
+"""Rules between options of one section; each blames the first option it names, or one that it points out."""
 
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 
+from .address_rules import own_address, shared_port, shared_socket
+from .endpoint_options import DEFAULT_ENDPOINT, READ_WRITE_SPLIT, EndpointConfig, RoutingOptions
 from .model import Config
 from .proxy_section import ProxyConfig
-from .target_section import ConnectionPoolConfig
+from .target_section import ConnectionPoolConfig, TargetGroupConfig
 
 __all__ = ["RULES", "Rule"]
+
+#: The kernel's limit on the path of a Unix socket, in bytes.
+MAX_SOCKET_PATH = 107
 
 
 @attrs.frozen
 class Rule:
     """`broken` looks at a built section and says what is wrong, or None.
 
-    The rule is not asked while one of `options` is itself wrong, so that one mistake gives one message.
+    It may also point out the option: a path inside the section, and what is wrong. The rule is not asked
+    while one of `options` (or, of a repeated section, anything in it) is itself wrong, so that one mistake
+    gives one message.
     """
 
     section: type
     options: tuple[str, ...]
-    broken: Callable[[Any], str | None]
+    broken: Callable[[Any], str | tuple[str, str] | None]
 
 
 def _idle_share(pool: ConnectionPoolConfig) -> str | None:
@@ -49,14 +56,94 @@ def _secrets_without_source(proxy: ProxyConfig) -> str | None:
     )
 
 
-def _target_is_proxy(config: Config) -> str | None:
-    # Such a proxy would connect to itself and wait for its own greeting.
-    address = config.proxy.bind_address
-    own = {address, {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address)}
-    for target in config.target_group.targets:
-        if target.host in own and target.port == config.proxy.port:
-            return "is the proxy's own address and port"
+def _long_socket(endpoint: EndpointConfig) -> str | None:
+    length = len(endpoint.socket.encode())
+    return (
+        f"{length} bytes long, at most {MAX_SOCKET_PATH} are possible" if length > MAX_SOCKET_PATH else None
+    )
+
+
+def _reserved_name(endpoint: EndpointConfig) -> str | None:
+    if endpoint.name == DEFAULT_ENDPOINT:
+        return f'"{DEFAULT_ENDPOINT}" is the endpoint that [proxy] describes'
     return None
+
+
+def _split_of_readers(endpoint: EndpointConfig) -> str | None:
+    if endpoint.routing == READ_WRITE_SPLIT and endpoint.target_role != "READ_WRITE":
+        return f'"{READ_WRITE_SPLIT}" needs target_role = "READ_WRITE"'
+    return None
+
+
+def _fallback_of_writer(endpoint: EndpointConfig) -> str | None:
+    default = attrs.fields(EndpointConfig).fallback.default
+    if endpoint.target_role == "READ_WRITE" and endpoint.fallback != default:
+        return 'needs target_role = "READ_ONLY"'
+    return None
+
+
+def _functions_without_split(options: RoutingOptions) -> str | None:
+    if options.read_only_functions and options.routing != READ_WRITE_SPLIT:
+        return f'needs routing = "{READ_WRITE_SPLIT}"'
+    return None
+
+
+def _repeated_name(proxy: ProxyConfig) -> tuple[str, str] | None:
+    # systemd and readers tell them apart by name; neither should have to look at the case.
+    seen: set[str] = set()
+    for index, endpoint in enumerate(proxy.endpoints):
+        if endpoint.name.lower() in seen:
+            return f"endpoints[{index}].name", f'"{endpoint.name}" is the name of another endpoint'
+        seen.add(endpoint.name.lower())
+    return None
+
+
+def _repeated_target(group: TargetGroupConfig) -> tuple[str, str] | None:
+    seen: set[tuple[str, int]] = set()
+    for index, target in enumerate(group.targets):
+        address = (target.host.lower(), target.port)
+        if address in seen:
+            return f"targets[{index}].host", f"{target.host}:{target.port} is another target already"
+        seen.add(address)
+    return None
+
+
+def _green_alone(group: TargetGroupConfig) -> tuple[str, str] | None:
+    if group.targets and all(target.deployment == "green" for target in group.targets):
+        return "targets[0].deployment", '"green" needs a "blue" target beside it'
+    return None
+
+
+def _all_fenced(group: TargetGroupConfig) -> tuple[str, str] | None:
+    if group.targets and all(target.fenced for target in group.targets):
+        return "targets[0].fenced", "leaves no target that is not fenced"
+    return None
+
+
+def _long_fallback(config: Config) -> tuple[str, str] | None:
+    most = config.target_group.connection_pool_config.connection_borrow_timeout
+    for index, endpoint in enumerate(config.proxy.endpoints):
+        waits = endpoint.target_role == "READ_ONLY" and endpoint.fallback == "wait"
+        if waits and endpoint.fallback_wait > most:
+            shown = f"{endpoint.fallback_wait:g} is above connection_borrow_timeout, {most:g}"
+            return f"proxy.endpoints[{index}].fallback_wait", shown
+    return None
+
+
+def _unknown_user(config: Config, name: str) -> str | None:
+    # An entry without user_name may hold any user's secret.
+    known = [entry.user_name for entry in config.proxy.auth]
+    if not name or "" in known or name in known:
+        return None
+    return f'"{name}" is no user of proxy.auth'
+
+
+def _unknown_monitor(config: Config) -> str | None:
+    return _unknown_user(config, config.target_group.monitor_user_name)
+
+
+def _unknown_replication_user(config: Config) -> str | None:
+    return _unknown_user(config, config.target_group.switchover.replication_user_name)
 
 
 RULES = (
@@ -65,5 +152,28 @@ RULES = (
     Rule(ProxyConfig, ("tls_private_key", "tls_certificate"), _certificate_without_key),
     Rule(ProxyConfig, ("require_tls", "tls_certificate", "tls_private_key"), _tls_without_files),
     Rule(ProxyConfig, ("secrets_file",), _secrets_without_source),
-    Rule(Config, ("target_group.targets[0].host", "proxy.bind_address", "proxy.port"), _target_is_proxy),
+    Rule(ProxyConfig, ("read_only_functions", "routing"), _functions_without_split),
+    Rule(EndpointConfig, ("name",), _reserved_name),
+    Rule(EndpointConfig, ("socket",), _long_socket),
+    Rule(EndpointConfig, ("routing", "target_role"), _split_of_readers),
+    Rule(EndpointConfig, ("fallback", "target_role"), _fallback_of_writer),
+    Rule(EndpointConfig, ("read_only_functions", "routing"), _functions_without_split),
+    Rule(ProxyConfig, ("endpoints",), _repeated_name),
+    Rule(ProxyConfig, ("endpoints", "bind_address", "port"), shared_port),
+    Rule(ProxyConfig, ("endpoints", "socket"), shared_socket),
+    Rule(TargetGroupConfig, ("targets",), _repeated_target),
+    Rule(TargetGroupConfig, ("targets",), _green_alone),
+    Rule(TargetGroupConfig, ("targets",), _all_fenced),
+    Rule(
+        Config,
+        ("target_group.targets", "proxy.bind_address", "proxy.port", "proxy.endpoints"),
+        own_address,
+    ),
+    Rule(
+        Config,
+        ("proxy.endpoints", "target_group.connection_pool_config.connection_borrow_timeout"),
+        _long_fallback,
+    ),
+    Rule(Config, ("target_group.monitor_user_name", "proxy.auth"), _unknown_monitor),
+    Rule(Config, ("target_group.switchover.replication_user_name", "proxy.auth"), _unknown_replication_user),
 )

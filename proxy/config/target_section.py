@@ -9,9 +9,26 @@ import attrs
 
 from .options import option, table, tables
 
-__all__ = ["ConnectionPoolConfig", "TargetConfig", "TargetGroupConfig"]
+__all__ = [
+    "DEPLOYMENTS",
+    "MAX_TARGETS",
+    "TOPOLOGIES",
+    "ConnectionPoolConfig",
+    "SwitchoverConfig",
+    "TargetConfig",
+    "TargetGroupConfig",
+]
 
 DAY = 86_400.0
+
+#: As many instances as a cluster of RDS has: a writer and 15 readers.
+MAX_TARGETS = 16
+
+#: Ways in which targets tell who is writer and who follows.
+TOPOLOGIES = ("auto", "static", "replication", "aurora", "group_replication", "galera")
+
+#: RDS's names of the two sides of a blue/green deployment.
+DEPLOYMENTS = ("blue", "green")
 
 
 def _half_of_maximum(pool: "ConnectionPoolConfig") -> int:
@@ -104,11 +121,17 @@ class ConnectionPoolConfig:
 class TargetConfig:
     """`[[target_group.targets]]`: one database server."""
 
-    host: str = option(
-        reloadable=False, example="db.example.com", description="Host name or address of the database."
+    host: str = option(example="db.example.com", description="Host name or address of the database.")
+    port: int = option(3306, minimum=1, maximum=65_535, description="TCP port of the database.")
+    deployment: str = option(
+        "blue",
+        choices=DEPLOYMENTS,
+        description="Side of a blue/green deployment. Clients use the blue targets, and the green ones after "
+        "a switchover to one of them.",
     )
-    port: int = option(
-        3306, minimum=1, maximum=65_535, reloadable=False, description="TCP port of the database."
+    fenced: bool = option(
+        False,
+        description="Keep all clients away from this target, whatever it says of itself.",
     )
     tls: str = option(
         "preferred",
@@ -141,11 +164,49 @@ class TargetConfig:
         description="A connection attempt to the database that takes longer than this has failed.",
     )
     probe_interval: float = option(
-        5.0,
+        1.0,
         unit="s",
         minimum=0.1,
         maximum=300,
-        description="Time between two health probes of the database.",
+        description="Time between two health probes of the database. After an error they come faster.",
+    )
+    probe_timeout: float = option(
+        1.0,
+        unit="s",
+        minimum=0.1,
+        maximum=60,
+        description="A health probe without an answer for this long has failed.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class SwitchoverConfig:
+    """`[target_group.switchover]`: how `rds-proxy switchover` goes about it."""
+
+    timeout: float = option(
+        10.0,
+        unit="s",
+        minimum=0,
+        maximum=300,
+        description="How long running transactions have to end before they are cut; without `promote` also "
+        "how long the promotion may take. The command's `--timeout` goes first.",
+    )
+    max_replica_lag: float = option(
+        10.0,
+        unit="s",
+        minimum=0,
+        maximum=3600,
+        description="A target that lags further behind is refused before anything is held.",
+    )
+    promote: bool = option(
+        True,
+        description="Promote the target and make the old writer read-only. Without it somebody else does, as "
+        "in RDS and clusters, while the proxy holds clients back.",
+    )
+    replication_user_name: str = option(
+        "",
+        description="User of `[[proxy.auth]]` as whom the old writer and its replicas follow the new one. "
+        "Empty leaves replication as it is.",
     )
 
 
@@ -163,10 +224,53 @@ class TargetGroupConfig:
     connection_pool_config: ConnectionPoolConfig = table(
         ConnectionPoolConfig, "The pool of database connections.", rds_name="ConnectionPoolConfig"
     )
+    topology: str = option(
+        "auto",
+        choices=TOPOLOGIES,
+        description="How targets are asked who is the writer. `auto` goes by what the server is; `static` "
+        "looks at `read_only` alone, not at replication.",
+    )
+    monitor_user_name: str = option(
+        "",
+        description="User of `[[proxy.auth]]` as whom targets are probed and switched over. Empty takes the "
+        "first one whose secret can be read.",
+    )
+    unhealthy_threshold: int = option(
+        2,
+        unit="probes",
+        minimum=1,
+        maximum=20,
+        description="Probes in a row that must time out before a target is UNAVAILABLE. A refused or lost "
+        "connection counts as soon as the probe right after it fails too.",
+    )
+    healthy_threshold: int = option(
+        2,
+        unit="probes",
+        minimum=1,
+        maximum=20,
+        description="Probes in a row that must succeed before a lost target is AVAILABLE again; more if it "
+        "keeps coming and going.",
+    )
+    slow_start: float = option(
+        30.0,
+        unit="s",
+        minimum=0,
+        maximum=900,
+        description="Time over which a reader that has come back takes up its full share. 0: at once.",
+    )
+    address_refresh_interval: float = option(
+        5.0,
+        unit="s",
+        minimum=0.5,
+        maximum=300,
+        description="How often host names of targets are resolved again; also after each failed probe.",
+    )
+    switchover: SwitchoverConfig = table(SwitchoverConfig, "A planned change of the writer.")
     targets: tuple[TargetConfig, ...] = tables(
         TargetConfig,
-        "The databases of the group; for now exactly one.",
+        "The databases of the group: a writer and its replicas.",
         minimum=1,
-        maximum=1,
-        reloadable=False,
+        maximum=MAX_TARGETS,
+        reloadable=True,
+        key=("host", "port"),
     )

@@ -4,7 +4,7 @@ An exception of the connector reaches the waiters unchanged when its attribute `
 `is_fatal`); any other failure to connect is retried with a back-off until the borrow timeout.
 """
 
-__all__ = ["BorrowTimeout", "NotBorrowed", "PoolClosed", "PoolError", "QueueFull", "is_fatal"]
+__all__ = ["BorrowTimeout", "Evacuated", "NotBorrowed", "PoolClosed", "PoolError", "QueueFull", "is_fatal"]
 
 
 class PoolError(Exception):
@@ -24,6 +24,10 @@ class QueueFull(PoolError):
 
 class PoolClosed(PoolError):
     """The pool is stopping or stopped."""
+
+
+class Evacuated(PoolError):
+    """The pool's target is no longer the one to borrow from; another pool may have what was waited for."""
 
 
 class NotBorrowed(PoolError):

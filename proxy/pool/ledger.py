@@ -30,7 +30,7 @@ class Ledger:
     openings: dict[OpenRequest, Opening] = attrs.field(factory=dict)
     waiting: OrderedDict[Bucket, None] = attrs.field(factory=OrderedDict)
     """Buckets with waiters."""
-    deadlines: Deadlines = attrs.field(factory=Deadlines)
+    deadlines: Deadlines[Waiter] = attrs.field(factory=Deadlines)
     counters: Counters = attrs.field(factory=Counters)
     has_surplus: bool = False
     """Whether returned connections may be above a cap that was lowered."""
@@ -47,6 +47,11 @@ class Ledger:
     def free(self) -> int:
         """Slots that may be opened now; negative after the cap was lowered."""
         return self.limits.max_connections - self.total
+
+    @property
+    def borrowed(self) -> int:
+        """Connections that someone has."""
+        return len(self.slots) - self.idle - self.closing
 
     @property
     def is_short(self) -> bool:
@@ -70,17 +75,19 @@ class Ledger:
             bucket = self.buckets[key] = Bucket(key)
         return bucket
 
-    def add_waiter(self, waiter: Waiter, now: float, timeout: float) -> None:
-        """Queue the waiter last."""
+    def add_waiter(self, waiter: Waiter, now: float, deadline: float) -> None:
+        """Queue the waiter last, and let it expire at the deadline."""
         bucket = self.bucket(waiter.key)
         self.arrivals += 1
         waiter.number = self.arrivals
         waiter.enqueued_at = now
+        waiter.deadline = deadline
+        waiter.is_admitted = True
         bucket.waiters[waiter] = None
         bucket.used_at = now
         bucket.settings = waiter.settings
         self.waiting[bucket] = None
-        self.deadlines.add(waiter, now, timeout)
+        self.deadlines.add(waiter)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Take a waiter out of the queue; it must be in."""
@@ -158,7 +165,7 @@ class Ledger:
         counters = self.counters
         return PoolMetrics(
             database_connections=len(self.slots),
-            database_connections_currently_borrowed=len(self.slots) - self.idle - self.closing,
+            database_connections_currently_borrowed=self.borrowed,
             database_connections_idle=self.idle,
             database_connections_opening=len(self.openings),
             database_connections_closing=self.closing,

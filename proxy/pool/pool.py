@@ -66,6 +66,16 @@ class Pool(Generic[ConnectionT]):
         """The present gauges of each key that has connections or waiters; takes time for each connection."""
         return self._state.by_key()
 
+    @property
+    def limits(self) -> PoolLimits:
+        """The limits in force."""
+        return self._state.limits
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing can be borrowed here any more."""
+        return self._stopping is not None
+
     def start(self) -> None:
         """Begin to trim and warm at intervals."""
         ticking = self._ticking.start(self._state.limits.tick_interval, now=False)
@@ -101,15 +111,43 @@ class Pool(Generic[ConnectionT]):
         """Whether only a returned connection can help somebody who waits."""
         return self._state.is_short
 
-    def borrow(self, key: Hashable, settings: object, context: object = None) -> Deferred[ConnectionT]:
+    @property
+    def borrowed(self) -> int:
+        """How many connections someone has."""
+        return self._state.borrowed
+
+    @property
+    def outstanding(self) -> int:
+        """How many have a connection or wait for one."""
+        return self._state.outstanding
+
+    def is_failing(self, key: Hashable) -> bool:
+        """Whether the latest attempt to open a connection for the key failed, a moment ago."""
+        return self._state.is_failing(key)
+
+    def lent(self) -> list[ConnectionT]:
+        """The connections that someone has; takes time for each connection."""
+        return cast("list[ConnectionT]", self._state.lent())
+
+    def borrow(
+        self,
+        key: Hashable,
+        settings: object,
+        context: object = None,
+        *,
+        until: float | None = None,
+        is_admitted: bool = False,
+    ) -> Deferred[ConnectionT]:
         """Borrow a connection as soon as possible; may be cancelled.
 
-        Fails with BorrowTimeout, QueueFull, PoolClosed, or the connector's own exception if that is fatal.
+        The wait ends at ``until``, in seconds of the clock, instead of after the borrow timeout; with
+        ``is_admitted`` it has begun in another queue, and this one's length does not matter. Fails with
+        BorrowTimeout, QueueFull, PoolClosed, Evacuated, or the connector's own exception if that is fatal.
         """
         connection = self.take(key, settings)
         if connection is not None:
             return succeed(connection)
-        waiter = Waiter(key, settings, context)
+        waiter = Waiter(key, settings, context, until, is_admitted)
         borrow: Deferred[ConnectionT] = Deferred(lambda _: self._cancel(waiter))
         try:
             decisions = self._state.enqueue(waiter, self._seconds())
@@ -144,6 +182,14 @@ class Pool(Generic[ConnectionT]):
     def retire_all(self) -> None:
         """Replace all connections, as after a failover."""
         self._carry_out(self._state.retire_all(self._seconds()))
+
+    def evacuate(self) -> None:
+        """Send everyone away from a target that is not to be used: waiters are refused with Evacuated, in
+        order of arrival, idle connections close now, borrowed ones when returned.
+
+        Whoever borrows afterwards gets a new connection, as ever.
+        """
+        self._carry_out(self._state.evacuate(self._seconds()))
 
     # -- carrying out ---------------------------------------------------------------------------------------
 
@@ -188,6 +234,8 @@ class Pool(Generic[ConnectionT]):
 
     def _wait_again(self, waiter: Waiter) -> None:
         """Queue anew, last, a waiter whose connection was lost between the decision and its turn."""
+        if self._state.limits.borrow_timeout > 0:
+            waiter.until = waiter.deadline
         try:
             decisions = self._state.enqueue(waiter, self._seconds())
         except PoolError as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable
 
 from .bucket import Bucket, Opening, SlotState
 from .decisions import NOTHING, Decision, Decisions
-from .errors import NotBorrowed, PoolClosed, QueueFull
+from .errors import Evacuated, NotBorrowed, PoolClosed, QueueFull
 from .interface import OpenRequest, PooledConnection
 from .ledger import Ledger
 from .limits import LOOK_BACK, PoolLimits
@@ -63,6 +63,25 @@ class PoolState:
     def is_short(self) -> bool:
         """Whether only a returned connection can help somebody who waits."""
         return bool(self._waiting) and self._ledger.is_short
+
+    @property
+    def borrowed(self) -> int:
+        """How many connections someone has."""
+        return self._ledger.borrowed
+
+    @property
+    def outstanding(self) -> int:
+        """How many have a connection or wait for one."""
+        return self._ledger.borrowed + len(self._ledger.deadlines)
+
+    def is_failing(self, key: Hashable) -> bool:
+        """Whether the latest attempt to open a connection for the key failed, a moment ago."""
+        bucket = self._buckets.get(key)
+        return bucket is not None and bucket.failures > 0
+
+    def lent(self) -> list[PooledConnection]:
+        """The connections that someone has."""
+        return [slot.connection for slot in self._slots.values() if slot.state is _BORROWED]
 
     def state_of(self, connection: PooledConnection) -> SlotState | None:
         """Say who has the connection; None for one that is gone."""
@@ -120,19 +139,20 @@ class PoolState:
         return True
 
     def enqueue(self, waiter: Waiter, now: float) -> Decisions:
-        """Let a new waiter wait; it ends in exactly one Grant, Expire or Refuse, or in `cancel`.
+        """Let a waiter wait that is in no queue; it ends in one Grant, Expire or Refuse, or in `cancel`.
 
-        Raises QueueFull when the queue has its maximum length, and PoolClosed after `drain`.
+        Raises QueueFull when the queue has its maximum length and the waiter was in no queue before, and
+        PoolClosed after `drain`.
         """
         ledger = self._ledger
         if self._draining:
             raise PoolClosed("the connection pool is stopping")
-        if len(ledger.deadlines) >= ledger.limits.max_queue_length:
+        if len(ledger.deadlines) >= ledger.limits.max_queue_length and not waiter.is_admitted:
             self._counters.rejected += 1
             raise QueueFull("the borrow queue is full")
-        patient = ledger.limits.borrow_timeout > 0
+        patient = waiter.until is not None or ledger.limits.borrow_timeout > 0
         timeout = ledger.limits.borrow_timeout if patient else ledger.limits.connect_timeout
-        ledger.add_waiter(waiter, now, timeout)
+        ledger.add_waiter(waiter, now, now + timeout if waiter.until is None else waiter.until)
         out: list[Decision] = []
         slot = ledger.buckets[waiter.key].best_idle(waiter.settings)
         if slot is not None:
@@ -278,9 +298,15 @@ class PoolState:
     def drain(self, now: float) -> Decisions:
         """Stop for good: waiters are refused, idle connections closed now, others when returned."""
         self._draining = True
-        out: list[Decision] = []
-        refuse(self._ledger, list(self._ledger.deadlines), PoolClosed("the connection pool is stopping"), out)
-        return [*out, *self._retire(set(self._buckets.values()), CloseReason.DRAINED, now)]
+        return self._send_away(PoolClosed("the connection pool is stopping"), CloseReason.DRAINED, now)
+
+    def evacuate(self, now: float) -> Decisions:
+        """Send everyone away, but not for good: waiters are refused, as in order of arrival, and what is
+        idle closes now, what is borrowed when returned. Nothing is kept warm until somebody borrows again.
+        """
+        for bucket in self._buckets.values():
+            bucket.used_at = float("-inf")
+        return self._send_away(Evacuated("the target is not the one to use"), CloseReason.RETIRED, now)
 
     # -- inside ---------------------------------------------------------------------------------------------
 
@@ -289,6 +315,11 @@ class PoolState:
         if opening.doom is None:
             opening.bucket.opening -= 1
         return opening
+
+    def _send_away(self, error: BaseException, reason: CloseReason, now: float) -> Decisions:
+        out: list[Decision] = []
+        refuse(self._ledger, sorted(self._ledger.deadlines, key=lambda waiter: waiter.number), error, out)
+        return [*out, *self._retire(set(self._buckets.values()), reason, now)]
 
     def _retire(self, buckets: set[Bucket], reason: CloseReason, now: float) -> Decisions:
         out: list[Decision] = []

@@ -2,10 +2,22 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
-__all__ = ["Deadlines", "Waiter"]
+__all__ = ["Deadlines", "Timed", "Waiter"]
+
+
+class Timed(Protocol):
+    """Something that ends at a time that does not change. Hashed and compared by identity."""
+
+    @property
+    def deadline(self) -> float:
+        """When it ends, in seconds of the clock in use."""
+
+
+TimedT = TypeVar("TimedT", bound=Timed)
 
 
 @attrs.define(eq=False)
@@ -16,53 +28,59 @@ class Waiter:
     settings: object
     context: object = attrs.field(default=None, repr=False)
     """Handed to the connector when a connection is opened for this waiter."""
+    until: float | None = None
+    """When the wait ends, if it began elsewhere or with another timeout than the pool's."""
+    is_admitted: bool = False
+    """Whether it has queued before; then it is not turned away because the queue is full."""
     number: int = attrs.field(default=0, init=False)
     """Place in the order of arrival over all keys."""
     enqueued_at: float = attrs.field(default=0.0, init=False)
     deadline: float = attrs.field(default=0.0, init=False)
-    timeout: float = attrs.field(default=0.0, init=False)
     skipped: int = attrs.field(default=0, init=False)
     """How often a younger waiter was served first."""
 
 
-class Deadlines:
-    """All waiters by deadline: arrival, expiry and removal in constant time.
+class Deadlines(Generic[TimedT]):
+    """All that waits, by deadline: arrival, expiry and removal in practically constant time.
 
-    Waiters with the same timeout expire in order of arrival, and a pool has few different timeouts, so there
-    is one queue for each of them and no heap that keeps entries of waiters served long ago.
+    Those who come with the same timeout expire in order of arrival, so a queue suffices for them, and no
+    heap is needed that keeps entries of those served long ago. Whoever comes with an earlier deadline than
+    others before it goes to another queue; there are as many of them as arrivals that were each earlier than
+    the one before.
     """
 
     def __init__(self) -> None:
-        self._queues: dict[float, OrderedDict[Waiter, None]] = {}
-        self._length = 0
+        self._lanes: list[OrderedDict[TimedT, None]] = []
+        self._lane_of: dict[TimedT, OrderedDict[TimedT, None]] = {}
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._lane_of)
 
-    def __contains__(self, waiter: Waiter) -> bool:
-        queue = self._queues.get(waiter.timeout)
-        return queue is not None and waiter in queue
+    def __contains__(self, item: TimedT) -> bool:
+        return item in self._lane_of
 
-    def __iter__(self) -> Iterator[Waiter]:
-        for queue in self._queues.values():
-            yield from queue
+    def __iter__(self) -> Iterator[TimedT]:
+        return iter(self._lane_of)
 
-    def add(self, waiter: Waiter, now: float, timeout: float) -> None:
-        """Let the waiter expire ``timeout`` seconds from ``now``."""
-        waiter.timeout = timeout
-        waiter.deadline = now + timeout
-        self._queues.setdefault(timeout, OrderedDict())[waiter] = None
-        self._length += 1
+    def add(self, item: TimedT) -> None:
+        """Take in one that is not in yet; its deadline is set already."""
+        for lane in self._lanes:
+            if next(reversed(lane)).deadline <= item.deadline:
+                break
+        else:
+            lane = OrderedDict()
+            self._lanes.append(lane)
+        lane[item] = None
+        self._lane_of[item] = lane
 
-    def remove(self, waiter: Waiter) -> None:
-        """Take out a waiter that is in; raises KeyError for another."""
-        queue = self._queues[waiter.timeout]
-        del queue[waiter]
-        self._length -= 1
-        if not queue:
-            del self._queues[waiter.timeout]
+    def remove(self, item: TimedT) -> None:
+        """Take out one that is in; raises KeyError for another."""
+        lane = self._lane_of.pop(item)
+        del lane[item]
+        if not lane:
+            self._lanes = [each for each in self._lanes if each]
 
-    def first(self) -> Waiter | None:
-        """Return the waiter that expires first."""
-        heads = [next(iter(queue)) for queue in self._queues.values()]
-        return min(heads, key=lambda waiter: waiter.deadline, default=None)
+    def first(self) -> TimedT | None:
+        """Return the one that expires first; among equals the oldest of one queue."""
+        heads = [next(iter(lane)) for lane in self._lanes]
+        return min(heads, key=lambda item: item.deadline, default=None)

@@ -9,33 +9,40 @@ from typing import Any
 from proxy.demo.child import die_with_parent
 from proxy.demo.proxy_process import proxy_command
 
-from .daemon import ProxyDaemon
+from .endpoints import EndpointDaemon
 
 __all__ = ["ActivatedDaemon"]
 
 # What systemd does between fork and exec: descriptors from 3 on, announced for this process id.
 LAUNCHER = """
 import fcntl, os, sys
-count = int(sys.argv[1])
+names = sys.argv[1]
+count = len(names.split(":"))
 safe = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in sys.argv[2 : 2 + count]]
 for place, number in enumerate(safe, 3):
     os.dup2(number, place)
     os.close(number)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count), LISTEN_FDNAMES=":".join("x" * count))
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count), LISTEN_FDNAMES=names)
 os.execv(sys.argv[2 + count], sys.argv[2 + count :])
 """
 
 
-class ActivatedDaemon(ProxyDaemon):
-    """`sockets` listen already; the caller keeps its own ends of them. One must be TCP."""
+class ActivatedDaemon(EndpointDaemon):
+    """`sockets` listen already; the caller keeps its own ends of them. One must be TCP.
 
-    def __init__(self, *arguments: Any, sockets: Sequence[socket.socket], **options: Any) -> None:
+    `names` are those that their units give them; by default all are of one unit that gives none.
+    """
+
+    def __init__(
+        self, *arguments: Any, sockets: Sequence[socket.socket], names: Sequence[str] = (), **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self._sockets = sockets
+        self._names = names or ["rds-proxy.socket"] * len(sockets)
 
     def _launch(self) -> "subprocess.Popen[bytes]":
         numbers = [each.fileno() for each in self._sockets]
-        command = [sys.executable, "-c", LAUNCHER, str(len(numbers)), *map(str, numbers)]
+        command = [sys.executable, "-c", LAUNCHER, ":".join(self._names), *map(str, numbers)]
         with self.log_file.open("ab") as output:
             return subprocess.Popen(
                 [*command, *proxy_command(self.config)],

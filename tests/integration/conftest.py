@@ -19,13 +19,18 @@ if str(REPOSITORY) not in sys.path:
 
 from tests.integration.certificates import Authority, KeyFiles  # noqa: E402
 from tests.integration.clients import CommandClient  # noqa: E402
+from tests.integration.cluster import Cluster  # noqa: E402
 from tests.integration.daemon import ProxyDaemon  # noqa: E402
 from tests.integration.databases import Target, prepare, tls_options  # noqa: E402
+from tests.integration.group_daemon import GroupDaemon  # noqa: E402
+from tests.integration.nodes import Seed  # noqa: E402
 from tests.integration.sharing import ONE_CONNECTION  # noqa: E402
 from tests.mysql_server.installation import MySQLInstallation, Unavailable, find_mysql  # noqa: E402
 from tests.mysql_server.server import MySQLServer  # noqa: E402
 
 StartProxy = Callable[..., ProxyDaemon]
+StartCluster = Callable[..., Cluster]
+StartGroup = Callable[..., GroupDaemon]
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +175,55 @@ def command_client(proxy: ProxyDaemon) -> Iterator[CommandClient]:
         ssl_disabled=True,
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Seed:
+    """What MariaDB's clusters begin with."""
+    if find_server() is None:
+        pytest.skip("no MariaDB server on this machine: `python -m proxy.demo.install` installs one")
+    return Seed(tmp_path_factory.mktemp("seed"))
+
+
+@pytest.fixture(scope="session")
+def mysql_seed(mysql_installation: MySQLInstallation, tmp_path_factory: pytest.TempPathFactory) -> Seed:
+    """What MySQL's clusters begin with."""
+    return Seed(tmp_path_factory.mktemp("mysql-seed"), mysql_installation)
+
+
+@pytest.fixture
+def start_cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartCluster]:
+    """Starts clusters that end with the test: of MariaDB, or of the seed that is given."""
+    started: list[Cluster] = []
+
+    def start(from_seed: Seed | None = None, **options: Any) -> Cluster:
+        chosen = from_seed or request.getfixturevalue("seed")
+        started.append(Cluster(chosen, tmp_path_factory.mktemp("cluster"), **options))
+        return started[-1]
+
+    yield start
+    for cluster in started:
+        cluster.close()
+
+
+@pytest.fixture
+def start_group(
+    start_cluster: StartCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartGroup]:
+    """Starts proxies before clusters, and waits until they serve; each must end cleanly after the test."""
+    started: list[GroupDaemon] = []
+
+    def start(cluster: Cluster, *, serves: bool = True, **options: Any) -> GroupDaemon:
+        started.append(GroupDaemon(tmp_path_factory.mktemp("proxy"), cluster, **options))
+        started[-1].start()
+        if serves:
+            started[-1].serves()
+        return started[-1]
+
+    yield start
+    _stop_all(list(started))
 
 
 def _stop_all(daemons: list[ProxyDaemon]) -> None:

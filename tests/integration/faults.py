@@ -1,4 +1,8 @@
-"""A TCP forwarder that can be broken on purpose, to stand between the proxy and its database."""
+"""A TCP forwarder that can be broken on purpose, to stand between the proxy and its database.
+
+A line can refuse, be cut, or go silent in two ways: deaf, like a server that is stuck, or dropping packets,
+like a network that is down. What is dropped is not lost: as with TCP, it comes in late when the line heals.
+"""
 
 import socket
 import struct
@@ -12,6 +16,8 @@ __all__ = ["FaultProxy"]
 
 CHUNK = 65536
 BACKLOG = 64
+FILLER_LIMIT = 0.1
+"""Seconds after which a connection attempt shows that the queue of the listener is full."""
 # SO_LINGER on with no time: close() sends RST.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -24,6 +30,11 @@ class FaultProxy:
         self.target_port = target_port
         self.delay = 0.0
         self.is_deaf = False
+        self._flows = threading.Event()
+        self._flows.set()
+        self._answers = threading.Event()
+        self._answers.set()
+        self._fillers: list[socket.socket] = []
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._listener: socket.socket | None = None
@@ -51,6 +62,29 @@ class FaultProxy:
         """Accept new connections and never say a word; those that exist go on."""
         self.is_deaf = True
 
+    def drop(self) -> None:
+        """Let no packet through in either direction, nor any that opens a connection: nobody is refused."""
+        self._flows.clear()
+        assert self._listener is not None
+        # With its queue full the kernel drops what would open one more.
+        self._listener.listen(0)
+        while self._fill():
+            pass
+
+    def hold_answers(self) -> None:
+        """Let requests through, and no answers."""
+        self._answers.clear()
+
+    def heal(self) -> None:
+        """End both; what was under way arrives, late."""
+        fillers, self._fillers = self._fillers, []
+        for each in fillers:
+            each.close()
+        if self._listener is not None:
+            self._listener.listen(BACKLOG)
+        self._flows.set()
+        self._answers.set()
+
     def cut(self) -> None:
         """Reset every connection."""
         with self._lock:
@@ -65,6 +99,7 @@ class FaultProxy:
         """End everything."""
         self.refuse()
         self.cut()
+        self.heal()
 
     @property
     def connections(self) -> int:
@@ -72,10 +107,21 @@ class FaultProxy:
         with self._lock:
             return len(self._sockets) // 2
 
+    def _fill(self) -> bool:
+        filler = socket.socket()
+        filler.settimeout(FILLER_LIMIT)
+        self._fillers.append(filler)
+        try:
+            filler.connect((self.host, self.port))
+        except TimeoutError:
+            return False
+        return True
+
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                self._flows.wait()
                 self._open(client)
 
     def _open(self, client: socket.socket) -> None:
@@ -90,12 +136,18 @@ class FaultProxy:
             return
         with self._lock:
             self._sockets |= {client, server}
-        for pair in ((client, server), (server, client)):
-            threading.Thread(target=self._copy, args=pair, daemon=True).start()
+        for source, sink, gate in ((client, server, self._flows), (server, client, self._answers)):
+            threading.Thread(target=self._copy, args=(source, sink, gate), daemon=True).start()
 
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
         with suppress(OSError):
-            while data := source.recv(CHUNK):
+            while True:
+                data = source.recv(CHUNK)
+                # The end of a stream is a packet, too.
+                self._flows.wait()
+                gate.wait()
+                if not data:
+                    break
                 if self.delay:
                     time.sleep(self.delay)
                 sink.sendall(data)

@@ -127,7 +127,7 @@ class TestSystemd:
         with daemon.connect() as client, daemon.connect(unix_socket=path) as other:
             assert one(client, "SELECT 1") == 1
             assert len(one(other, BIG)) == 3_000_000
-        assert f"rds-proxy listens on {path} for" in daemon.log_text()
+        assert f"rds-proxy listens on {path} (default) for" in daemon.log_text()
 
     def test_the_sockets_outlive_the_proxy(
         self, daemon: ProxyDaemon, sockets: list[socket.socket], path: str

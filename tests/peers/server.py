@@ -21,6 +21,7 @@ DEFAULTS = {
     "collation_connection": "utf8mb4_general_ci",
     "net_write_timeout": "60",
     "performance_schema": "1",
+    "session_track_gtids": "OFF",
     "session_track_schema": "ON",
     "session_track_state_change": "OFF",
     "session_track_system_variables": "time_zone,autocommit,character_set_client,character_set_results,"

@@ -22,6 +22,7 @@ from proxy.mysql.session.screen import Screen
 from proxy.mysql.wire.auth.rsa import RsaKeyPair
 from proxy.pool.limits import PoolLimits
 from proxy.pool.pool import Pool
+from proxy.targets.routes import RouteOptions, WriterRoute
 
 from .client import ClientPeer
 from .link import Line
@@ -71,26 +72,31 @@ class World:
         )
         pool_limits = PoolLimits(max_connections=cap, life_jitter=0.0, backoff_jitter=0.0, **(limits or {}))
         self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits, self.clock)
-        self.connector.on_open = lambda connection: connection.when_lost(self.pool.closed)
+        self.connector.on_open = self._opened
+        self.route: WriterRoute[BackendConnection] = WriterRoute(
+            lambda: RouteOptions(pool_limits.borrow_timeout, pool_limits.max_queue_length), self.clock
+        )
+        self.route.use(self.pool)
         self.context = EndpointContext(
-            pool=self.pool,
+            route=self.route,
             screen=Screen(),
             clock=self.clock,
             options=attrs.evolve(OPTIONS, **options),
             facts=lambda: FACTS,
             ready=lambda: succeed(None),
             credential=self._credential,
-            kill=self.connector.kill,
-            kill_statement=self.connector.kill_statement,
             may_kill=self.connector.may_kill,
-            limited=self.connector.limited,
             tls=tls,
             rsa_key=rsa_key(),
         )
         self.registry = ClientRegistry(self.context)
         self.context.find_client = self.registry.find
         self.context.clients = self.registry.__iter__
-        self.context.target_name = lambda: "database:3306"
+        self.context.pools = lambda: iter([("database:3306", self.pool)])
+
+    def _opened(self, connection: BackendConnection) -> None:
+        connection.pool = self.pool
+        connection.when_lost(self.pool.closed)
 
     @staticmethod
     def _credential(username: str) -> Credential | None:

@@ -12,11 +12,14 @@ import pytest
 
 from proxy import errors
 from proxy.cli import main
-from proxy.config import Config, load
+from proxy.config import Config, endpoints, load, loads
+from proxy.config.model import sections
+from proxy.config.target_section import TOPOLOGIES
 from proxy.errors import ClientError
 from proxy.listeners import LISTEN_BACKLOG
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.wire.commands import REFUSED
+from proxy.targets.health import HealthReason, HealthState
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -35,6 +38,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "compression_refused": {"why": "Invalid compression algorithm 'uncompressed'."},
     "connection_lost": {"lost": "the database connection was lost"},
+    "rolled_back": {"what": "the database connection was lost, the transaction is rolled back"},
     "diagnostics_gone": {"what": "ROW_COUNT()"},
     "variables_gone": {"names": frozenset({"total"})},
     "malformed": {"problem": "unknown option"},
@@ -42,7 +46,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "unknown_statement": {"number": 3, "function": "mysqld_stmt_execute"},
     "unknown_thread": {"number": 1073741830},
     "not_owner": {"number": 1073741830},
-    "wrong_proxy_statement": {"problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL or HELP"},
+    "wrong_proxy_statement": {
+        "problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL, TARGETS or HELP"
+    },
+    "switchover_failed": {"target": "db2:3306", "outcome": "WENT_BACK", "why": "it is late"},
     "unsupported_clause": {"what": "LIKE in SHOW PROXY"},
 }
 
@@ -181,11 +188,15 @@ def options_named(page: str) -> set[str]:
     return set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", read(page)))
 
 
-@pytest.mark.parametrize("page", ["docs/operations.md", "docs/architecture.md", "README.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/operations.md", "docs/failover.md", "docs/architecture.md", "README.md"]
+)
 def test_options_exist(page: str) -> None:
     words = {reason.value for reason in PinReason}
     others = {"mysql_native_password", "caching_sha2_password", "client_ed25519", "max_connections"}
     others |= {"sql_mode", "collation_connection"}
+    others |= {"read_only", "super_read_only", "innodb_read_only", "wsrep_on", "gtid_mode"}
+    others |= {"read_write_split", "group_replication", "rds_topology", "replica_host_status"}
     for name in options_named(page) - words - others:
         assert f"| `{name}` |" in read("docs/configuration.md"), name
 
@@ -198,6 +209,24 @@ def test_the_toml_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
     config = load(tmp_path / "rds-proxy.toml")
     assert Path(config.proxy.secrets_file) == secrets
     assert config.proxy.auth[0].secret_arn == "app"
+
+
+def test_the_toml_of_the_failover_page_is_a_configuration() -> None:
+    first, second = re.findall(r"^```toml\n(.*?)^```$", read("docs/failover.md"), flags=re.M | re.S)
+    assert [endpoint.target_role for endpoint in endpoints(loads(first).proxy)] == ["READ_WRITE", "READ_ONLY"]
+    deployments = [target.deployment for target in loads(second).target_group.targets]
+    assert deployments == ["blue", "green"]
+
+
+def test_the_states_and_reasons_of_targets_are_those_of_the_enums() -> None:
+    cells = [[cell.strip("`") for cell in row] for row in rows(section("docs/failover.md", "Health"))]
+    assert {state for state, *_ in cells} == {state.value for state in HealthState}
+    assert {reason for _, reason, *_ in cells} == {reason.value for reason in HealthReason} | {"—"}
+
+
+def test_the_topologies_are_those_of_the_option() -> None:
+    described = {cells[0].strip("`") for cells in rows(section("docs/failover.md", "Topologies"))}
+    assert described | {"auto"} == set(TOPOLOGIES)
 
 
 def unit(path: Path = UNIT) -> dict[str, list[tuple[str, str]]]:
@@ -273,6 +302,18 @@ def test_the_socket_unit_listens_as_the_proxy_would() -> None:
     # systemd removes this folder when the service ends; its own socket must not be in it.
     folder = dict(unit()["Service"])["RuntimeDirectory"]
     assert not streams[1].startswith(f"/run/{folder}/")
+
+
+def test_the_readers_socket_is_the_services_and_named() -> None:
+    described = unit(UNIT.with_name("rds-proxy-reader.socket"))
+    assert list(described) == ["Unit", "Socket", "Install"]
+    options = dict(described["Socket"])
+    assert options["Service"] == UNIT.name
+    assert int(options["Backlog"]) == LISTEN_BACKLOG
+    example = next(section for section in sections() if section.path == "proxy.endpoints")
+    examples = {attribute.name: option.example for attribute, option in example.options}
+    assert options["FileDescriptorName"] == examples["name"]
+    assert options["ListenStream"].endswith(f":{examples['port']}")
 
 
 def test_the_license_is_the_one_the_package_names() -> None:

@@ -26,16 +26,40 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def environment(process: int, count: object) -> dict[str, str]:
-    return {"LISTEN_PID": str(process), "LISTEN_FDS": str(count), "LISTEN_FDNAMES": "x"}
+    return {"LISTEN_PID": str(process), "LISTEN_FDS": str(count)}
 
 
 def test_one_is_adopted(listening: int) -> None:
     [found] = passed_sockets(environment(7, 1), 7)
-    with found:
-        assert found.fileno() == listening
-        assert found.family == socket.AF_INET
-        assert not found.getblocking()
+    with found.socket as passed:
+        assert passed.fileno() == listening
+        assert passed.family == socket.AF_INET
+        assert not passed.getblocking()
         assert not os.get_inheritable(listening)
+
+
+@pytest.mark.parametrize(
+    ("announced", "name"),
+    [
+        (None, ""),
+        ("", ""),
+        ("unknown", ""),
+        ("rds-proxy.socket", ""),
+        ("reader", "reader"),
+        ("default", "default"),
+    ],
+)
+def test_the_name_that_a_unit_gives(listening: int, announced: str | None, name: str) -> None:
+    named = {} if announced is None else {"LISTEN_FDNAMES": announced}
+    [found] = passed_sockets({**environment(7, 1), **named}, 7)
+    found.socket.close()
+    assert found.name == name
+
+
+def test_names_for_other_descriptors(listening: int) -> None:
+    with pytest.raises(ValueError, match="systemd passes 1 descriptors, but names for 2"):
+        passed_sockets({**environment(7, 1), "LISTEN_FDNAMES": "a:b"}, 7)
+    os.fstat(listening)
 
 
 @pytest.mark.parametrize(

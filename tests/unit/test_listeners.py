@@ -13,6 +13,8 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 
 from proxy import listeners
+from proxy.activation import PassedSocket
+from proxy.config.endpoint_options import EndpointConfig
 from proxy.config.proxy_section import ProxyConfig
 from proxy.listeners import LISTEN_BACKLOG, Listeners
 
@@ -34,9 +36,10 @@ def listening(reactor: Any, **options: Any) -> Listeners:
     return made
 
 
-def pass_on(monkeypatch: pytest.MonkeyPatch, *sockets: socket.socket) -> None:
+def pass_on(monkeypatch: pytest.MonkeyPatch, *sockets: socket.socket, name: str = "") -> None:
     """As systemd does."""
-    monkeypatch.setattr(listeners, "passed_sockets", lambda *_: list(sockets))
+    passed = [PassedSocket(each, name) for each in sockets]
+    monkeypatch.setattr(listeners, "passed_sockets", lambda *_: passed)
 
 
 def test_tcp(reactor: Any) -> None:
@@ -87,6 +90,50 @@ def test_sockets_of_systemd_instead(
     assert not os.path.exists(path + ".other")
     assert tcp.fileno() == -1
     unix.close()
+
+
+class TestEndpoints:
+    """Two endpoints, the second one called reader."""
+
+    @pytest.fixture
+    def both(self, reactor: Any) -> Listeners:
+        self.factories = ServerFactory(), ServerFactory()
+        made = Listeners(ProxyConfig(port=3307), self.factories[0], reactor)
+        made.add("reader", EndpointConfig(name="reader", port=3308, bind_address="::1"), self.factories[1])
+        return made
+
+    def test_each_has_its_address_and_its_factory(self, reactor: Any, both: Listeners) -> None:
+        assert not both
+        both.start()
+        assert [(port, factory, address) for port, factory, _, address in reactor.tcpServers] == [
+            (3307, self.factories[0], "127.0.0.1"),
+            (3308, self.factories[1], "::1"),
+        ]
+        assert [name for name, _ in both.endpoints()] == ["default", "reader"]
+        assert len(both.names()) == 2
+        both.stop()
+        assert not both
+
+    @pytest.mark.parametrize(("name", "index"), [("", 0), ("default", 0), ("reader", 1)])
+    def test_a_socket_of_systemd_goes_by_its_name(
+        self, reactor: Any, both: Listeners, monkeypatch: pytest.MonkeyPatch, name: str, index: int
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as tcp:
+            pass_on(monkeypatch, tcp, name=name)
+            both.start()
+        assert [each[2] for each in reactor.adoptedPorts] == [self.factories[index]]
+        # The other endpoint listens for itself.
+        assert [each[1] for each in reactor.tcpServers] == [self.factories[1 - index]]
+
+    def test_a_socket_for_nobody(
+        self, reactor: Any, both: Listeners, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as tcp:
+            pass_on(monkeypatch, tcp, name="writer")
+            with pytest.raises(ValueError, match="a socket named writer, and no endpoint has that name"):
+                both.start()
+        assert not reactor.tcpServers
+        assert not both
 
 
 class _Port:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy import pins_command
+from proxy import query_command
 from proxy.cli import main
-from proxy.pins_client import Address, Answer, NoAnswer, ask
-from proxy.pins_command import table
+from proxy.query_client import Address, Answer, NoAnswer, ask
+from proxy.query_command import table
 
 TARGET = '[[target_group.targets]]\nhost = "db"\n'
 Capture = pytest.CaptureFixture[str]
@@ -25,11 +25,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """What would have been asked; the answer is empty."""
     calls: Asked = []
 
-    def pretend(address: Address, username: str, password: bytes, statement: str) -> Answer:
+    def pretend(address: Address, username: str, password: bytes, statement: str, patience: float) -> Answer:
         calls.append((address, username, bytes(password), statement))
         return EMPTY
 
-    monkeypatch.setattr(pins_command, "ask", pretend)
+    monkeypatch.setattr(query_command, "ask", pretend)
     return calls
 
 
@@ -165,7 +165,7 @@ class TestPrinting:
         self, monkeypatch: pytest.MonkeyPatch, capsys: Capture, password_file: str
     ) -> None:
         rows = (("1", "role", "Do this."), ("2", "role", "Do this."), ("3", "handler", "Do that."))
-        monkeypatch.setattr(pins_command, "ask", lambda *_: Answer(EMPTY.columns, EMPTY.numbers, rows))
+        monkeypatch.setattr(query_command, "ask", lambda *_: Answer(EMPTY.columns, EMPTY.numbers, rows))
         assert main(["pins", "--host", "h", "--user", "u", "--password-file", password_file]) == 0
         assert capsys.readouterr().out.splitlines() == [
             "client  reason",
@@ -183,7 +183,7 @@ class TestPrinting:
         def refuse(*_: object) -> Answer:
             raise NoAnswer("h:1: 1045 (28000): Access\ndenied")
 
-        monkeypatch.setattr(pins_command, "ask", refuse)
+        monkeypatch.setattr(query_command, "ask", refuse)
         assert main(["pins", "--host", "h", "--user", "u", "--password-file", password_file]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -108,13 +108,19 @@ class BackendConnection(TwistedProtocol):
         self.unanswered = 0
         self.borrower: Borrower | None = None
         self.lost: str | None = None
+        #: The pool it belongs to, and what has opened it.
+        self.pool: Any = None
+        self.connector: Any = None
+        #: The target that it is a connection to, and who is told of the GTIDs of its writes.
+        self.unit: Any = None
+        self.on_gtid: Callable[[str], None] | None = None
         #: Called before each command that is sent, where the transport compresses.
         self.begin_command: Callable[[], None] | None = None
         self._compressed: CompressedTarget | None = None
         self._clock = clock
         self._exchange = Exchange(MAX_OWN_RESPONSE, lambda: self.abort("timed out"))
         self._closing: Any = None
-        self._ended = False
+        self._ended = self._was_aborted = False
         self._is_full = False
         self._awaiting_insert_id: list[defer.Deferred[None]] = []
         #: KILLs of its statement that the target has not answered; who waits for that.
@@ -264,6 +270,16 @@ class BackendConnection(TwistedProtocol):
         """Call back once no KILL is under way any more."""
         self._awaiting_kills.append(callback)
 
+    def limited(self, work: defer.Deferred[Any]) -> defer.Deferred[Any]:
+        """Bound a wait for this connection's target; then it fails with ConnectFailed."""
+        limited: defer.Deferred[Any] = self.connector.limited(work)
+        return limited
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether it has ended without the proxy having wanted that."""
+        return self._ended and self._closing is None and not self._was_aborted
+
     def when_lost(self, callback: Callable[["BackendConnection"], None]) -> None:
         """Call back once the target no longer has this connection."""
         if self._ended:
@@ -393,6 +409,7 @@ class BackendConnection(TwistedProtocol):
 
     def abort(self, reason: str) -> None:
         """Cut the connection."""
+        self._was_aborted = True
         if self.lost is None:
             self.lost = reason
         self.transport.abortConnection()

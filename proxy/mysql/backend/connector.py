@@ -129,6 +129,7 @@ class BackendConnector:
             connection.abort("set-up failed")
             raise
         connection.last_question = save_insert_id
+        connection.connector = self
         self.on_open(connection)
         return connection
 

@@ -58,6 +58,7 @@ _TRACKERS = (
     "SET @@session.session_track_system_variables='{}',@@session.session_track_schema=ON,"
     "@@session.session_track_state_change=ON,@@session.session_track_transaction_info='CHARACTERISTICS'"
 )
+_TRACKS_GTIDS = ",@@session.session_track_gtids='OWN_GTID'"
 SERVER_IDENTITY = "@@hostname, @@server_id"
 #: MySQL's status flags do not tell a fresh session's autocommit where the global value is 0.
 _STATE = f"SELECT DATABASE(), {SERVER_IDENTITY}, @@session.autocommit"
@@ -251,7 +252,9 @@ def insert_id_in(row: Row) -> int | None:
 
 
 def _trackers(connection: BackendConnection) -> str:
-    return _TRACKERS.format(connection.set_up.tracked_variables)
+    trackers = _TRACKERS.format(connection.set_up.tracked_variables)
+    # MariaDB reports its last_gtid among the variables.
+    return trackers if "MariaDB" in connection.server_version else trackers + _TRACKS_GTIDS
 
 
 def set_trackers(connection: BackendConnection) -> Deferred[Answer]:

@@ -11,7 +11,6 @@ import attrs
 from twisted.logger import Logger
 
 from ...errors import (
-    connection_lost,
     internal_error,
     interrupted,
     malformed,
@@ -35,13 +34,14 @@ from ..wire.scanner_states import Farewell
 from .channel import ClientChannel
 from .command_reception import Stage
 from .context import EndpointContext
-from .diagnostic_phase import DiagnosticPhase
 from .local_commands import LOCAL_COMMANDS
+from .losses import loss_of
 from .outcomes import Outcomes
 from .pin_watch import PinWatch
 from .prepared_commands import EXECUTIONS, may_prepare, need_of_text, prepare, told_of_loss
 from .proxy_statements import answer_proxy_statement
 from .rds_pinning import RdsPinning
+from .recovery_phase import CONNECTION_KILLED, RecoveryPhase
 from .registry import FIRST_CLIENT_NUMBER
 from .tenancy import Tenancy
 from .text_commands import run_text_command, with_real_names
@@ -61,10 +61,10 @@ _LONG_DATA = int(Command.STMT_SEND_LONG_DATA)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
-class CommandPhase(DiagnosticPhase):
+class CommandPhase(RecoveryPhase):
     """One client after its log-in; borrows on its behalf."""
 
-    __slots__ = ("_answer_began", "_loss", "_rds", "pin_watch", "said_goodbye", "username")
+    __slots__ = ("_rds", "said_goodbye", "username")
 
     log = Logger()
 
@@ -81,13 +81,10 @@ class CommandPhase(DiagnosticPhase):
         self.username = key.username
         self.tenancy = Tenancy(context, key, value, self, program, channel.number)
         self.pin_watch = PinWatch(context.pins, value, channel.number, self.username, self._seconds)
+        self.borrower = self
         self._outcomes = Outcomes(context, value, channel.number, self.pin_watch)
         self._rds = self._rds_pinning()
-        #: Something of the present response has gone to the client.
-        self._answer_began = False
         self.said_goodbye = False
-        #: What the session lost with its connection while the client was silent.
-        self._loss: str | None = None
 
     def _rds_pinning(self) -> RdsPinning | None:
         """For a session that begins in this mode."""
@@ -111,11 +108,11 @@ class CommandPhase(DiagnosticPhase):
         self._silent = code in _WITHOUT_RESPONSE
         if self._loss is not None and code == Command.STMT_SEND_LONG_DATA:
             # The first command that has a response is told what the session has lost.
-            self.skip_long_data(packet, connection_lost(self._loss))
+            self.skip_long_data(packet, self._loss)
         elif self._loss is not None and not self._silent:
             lost, self._loss = self._loss, None
             told_of_loss(self, packet)
-            self.refuse(connection_lost(lost))
+            self._tell_loss(lost, packet)
         elif code == _QUERY:
             self._query(packet)
         elif code in LOCAL_COMMANDS and self._intake.uploading and code not in _MAY_BE_LONG:
@@ -174,7 +171,8 @@ class CommandPhase(DiagnosticPhase):
         self._kind = kind
         self._verdict = verdict
         self._stage = _BUSY
-        self._interrupted = self._was_healed = False
+        self._interrupted = self._was_healed = self._is_killed = False
+        self._reruns = 0
         if need is None:
             need = NOTHING if verdict is PLAIN else need_of_text(verdict)
         if self.value.texts.shared:
@@ -203,6 +201,7 @@ class CommandPhase(DiagnosticPhase):
         if self.pin_watch.is_open:
             self.pin_watch.begins()
         scanner.begin(self._kind)
+        self._retain()
         if (self._need.statement is not None or self.preparing is not None) and not self._fit(connection):
             return
         verdict = self._verdict
@@ -250,6 +249,7 @@ class CommandPhase(DiagnosticPhase):
         try:
             out = scanner.feed(data)
         except Farewell as problem:
+            self._is_killed = str(problem) == CONNECTION_KILLED
             self.tenancy.cut(f"the target ended the connection: {problem}")
             return
         except MalformedPacket as problem:
@@ -257,6 +257,8 @@ class CommandPhase(DiagnosticPhase):
             return
         if out:
             self._answer_began = True
+            if self._is_recording and self._transcript is not None:
+                self._transcript.update(out)
             self.channel.write(out)
         if scanner.done:
             self._ended()
@@ -273,39 +275,6 @@ class CommandPhase(DiagnosticPhase):
         """The target has read what there was."""
         self.channel.resume("target")
 
-    def backend_lost(self, reason: str) -> None:
-        """The connection is gone: an error for the command in progress, or for the next one."""
-        connection = self.tenancy.connection
-        lost = self.value.what_is_lost()
-        loss = self.value.loss()
-        self.tenancy.lost()
-        if self.pin_watch.is_open:
-            self.pin_watch.follow()
-        self._scanner.begin(ResponseKind.NONE)
-        self.channel.resume("target")
-        self.log.info(
-            "[clientConnection={client}] lost [dbConnection={number}]: {reason}",
-            client=self.channel.number,
-            number=connection.thread_id if connection is not None else 0,
-            reason=reason,
-        )
-        if self._stage is Stage.CLOSED:
-            return
-        if self._stage not in (Stage.RUNNING, Stage.FILE):
-            # No statement runs on it: whatever the session waits for is something else.
-            self._loss = loss
-        elif self._silent:
-            self._loss = loss
-            self._forget_command(connection_lost(lost))
-            self._stage = Stage.IDLE
-            self.skip()
-            self._resume_commands()
-        elif self._answer_began:
-            # Part of a response is out: only closing tells the client that the rest will not come.
-            self.channel.close()
-        else:
-            self.refuse(connection_lost(lost))
-
     # The end of a response
 
     def _ended(self) -> None:
@@ -314,8 +283,7 @@ class CommandPhase(DiagnosticPhase):
             return
         connection = self.tenancy.connection
         assert connection is not None
-        if self._retained and self._scanner.lost_statement and not self._answer_began:
-            self._heal(connection)
+        if self._scanner.withheld and self._is_run_again(connection):
             return
         self._packet = self._retained = b""
         self._screening.text, text = b"", self._screening.text
@@ -326,6 +294,8 @@ class CommandPhase(DiagnosticPhase):
         if self._rds is not None:
             verdict = self._rds.take_in(self._code, verdict, text, connection)
         self._outcomes.take_in(self._kind, self._code, verdict, text, self._scanner, connection)
+        if self._transcript is not None:
+            self._recorded()
         need = self._need
         if self.preparing is not None or (need is not NOTHING and (need.statement is not None or need.real)):
             self._take_statement(text, connection)
@@ -348,7 +318,7 @@ class CommandPhase(DiagnosticPhase):
         connection = self.tenancy.connection
         if connection is not None and connection.lost is not None:
             # Cut while its KILL was unanswered, and not yet reported as closed.
-            self._loss = self.value.loss()
+            self._loss = loss_of(self.value)
             self.tenancy.lost()
             connection = None
         if connection is None:
@@ -394,7 +364,7 @@ class CommandPhase(DiagnosticPhase):
 
     def _answered_early(self) -> None:
         """Answered before the command was all there: its rest goes nowhere, the connection neither."""
-        self._loss = self.value.loss()
+        self._loss = loss_of(self.value)
         self.tenancy.lost()
         self._forget_command(None)
         self.channel.resume("target")

@@ -268,14 +268,16 @@ def _check_schema(
     """Refuse a schema the database does not have for this user, as it would; known ones cost nothing."""
     if not initial.schema or context.known_schemas.get((key.username, initial.schema)):
         return
-    connection = yield context.pool.borrow(key, initial, program)
+    connection = yield context.route.borrow(key, initial, program)
     try:
-        yield context.limited(prepare(connection, SessionValue(initial, 0), NOTHING, context.clock.seconds))
+        yield connection.limited(
+            prepare(connection, SessionValue(initial, 0), NOTHING, context.clock.seconds)
+        )
     except TargetError as refusal:
-        context.pool.give_back(connection) if connection.is_clean else context.pool.discard(connection)
+        connection.pool.give_back(connection) if connection.is_clean else connection.pool.discard(connection)
         raise visible_error(refusal) from None
     except BaseException:
-        context.pool.discard(connection)
+        connection.pool.discard(connection)
         raise
-    context.pool.give_back(connection)
+    connection.pool.give_back(connection)
     context.known_schemas.put((key.username, initial.schema), True)

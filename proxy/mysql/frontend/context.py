@@ -1,15 +1,17 @@
 """What all client connections of one endpoint share."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ...credentials.source import Credential
 from ...networks import NO_NETWORKS, Networks
 from ...pool.pool import Pool
+from ...targets.routes import Route
 from ..backend.connection import BackendConnection
+from ..session.fate import Fate
 from ..session.prepared import PreparedTexts
 from ..session.screen import Screen
 from ..wire.auth.rsa import RsaKeyPair
@@ -55,6 +57,17 @@ class ClientOptions:
     admin_users: tuple[str, ...] = ()
     #: "minimal", or "rds": what RDS documents pins as well, and never ends.
     pinning: str = "minimal"
+    connection_borrow_timeout: float = 120.0
+    #: "endpoint", or "read_write_split".
+    routing: str = "endpoint"
+    read_only_functions: tuple[str, ...] = ()
+    #: A session's reads on a reader see its own writes; how long the reader is waited for.
+    causal_reads: bool = False
+    causal_reads_timeout: float = 1.0
+    #: "off" or "safe"; the most bytes of statements that are kept for it, and how long it may take.
+    transaction_replay: str = "off"
+    transaction_replay_max_size: int = 1024 * 1024
+    transaction_replay_timeout: float = 30.0
 
 
 @attrs.frozen
@@ -72,11 +85,30 @@ class ServerFacts:
     character_set_client: str = ""
 
 
+class Failover(Protocol):
+    """What knows the target group's way through a failover."""
+
+    def fate(self, connection: BackendConnection, sent_at: float) -> Deferred[Fate]:
+        """What has become of a write that was sent, not before ``sent_at``, on a connection now lost."""
+
+    def target_leaves(self, connection: BackendConnection) -> None:
+        """The connection's target has said that it takes no writes, or shuts down."""
+
+
+class _NoFailover:
+    def fate(self, _connection: BackendConnection, _sent_at: float) -> Deferred[Fate]:
+        """Nobody knows."""
+        return succeed(Fate.UNKNOWN)
+
+    def target_leaves(self, _connection: BackendConnection) -> None:
+        """There is no other."""
+
+
 @attrs.define
 class EndpointContext:
     """Given to each client connection by the composition root."""
 
-    pool: Pool[BackendConnection]
+    route: Route[BackendConnection]
     screen: Screen
     clock: Any
     options: ClientOptions
@@ -84,23 +116,25 @@ class EndpointContext:
     #: Fires once the target has been asked for the first time: until then there is nothing to greet with.
     ready: Callable[[], Deferred[None]]
     credential: Callable[[str], Credential | None]
-    #: Bounds the wait for an answer of the target.
-    limited: Callable[[Deferred[Any]], Deferred[Any]]
-    kill: Callable[[BackendConnection], Deferred[None]]
-    #: Ends a statement with the rights of a user, if it is still wanted by then; whether that was accepted.
-    kill_statement: Callable[[BackendConnection, str, Callable[[], bool]], Deferred[bool]]
     #: Whether a user has the right to end what others run.
     may_kill: Callable[[str], Deferred[bool]]
     tls: ServerTls | None
     rsa_key: RsaKeyPair
     known_schemas: Recent = attrs.field(factory=Recent)
     names_collations: Recent = attrs.field(factory=Recent)
+    failover: Failover = attrs.field(factory=_NoFailover)
+    #: Answers and does what PROXY statements are about; None where there is no group.
+    group: Any = None
+    #: To the readers, for an endpoint that reads there.
+    read_route: Route[BackendConnection] | None = None
+    #: Whether this endpoint's clients are to have a target that takes writes.
+    writes: bool = True
     #: A client's protocol by its connection id.
     find_client: Callable[[int], Any] = lambda _number: None
     #: All clients' protocols, those that log in among them.
     clients: Callable[[], Iterator[Any]] = lambda: iter(())
-    #: For the proxy's statements about itself.
-    target_name: Callable[[], str] = lambda: ""
+    #: For the proxy's statements about itself: each target's name and pool.
+    pools: Callable[[], Iterator[tuple[str, Pool[BackendConnection]]]] = lambda: iter(())
     #: Pool keys of users whose procedures and functions leave user variables behind.
     calls_leave: set[Any] = attrs.field(factory=set)
     pins: PinLedger = attrs.field(factory=PinLedger)

@@ -32,7 +32,7 @@ def kill_client(
     count = victim.commands.statement_count if victim.commands is not None else 0
     if victim.commands is not None and (query_only or not is_own):
         try:
-            ended: bool = yield _end_statement(context, username, victim)
+            ended: bool = yield _end_statement(username, victim)
         except TargetError as refusal:
             if refusal.packet.errno in _DENIED:
                 raise not_owner(number) from None
@@ -60,9 +60,7 @@ def _victim(context: EndpointContext, number: int) -> "ClientConnection":
 
 
 @inlineCallbacks
-def _end_statement(
-    context: EndpointContext, username: str, victim: "ClientConnection"
-) -> Generator[Deferred[Any], Any, bool]:
+def _end_statement(username: str, victim: "ClientConnection") -> Generator[Deferred[Any], Any, bool]:
     """Ask the database to end what the client runs there; False if that was not to be had."""
     commands = victim.commands
     assert commands is not None
@@ -73,5 +71,5 @@ def _end_statement(
     def is_wanted() -> bool:
         return commands.running_on is connection and commands.statement_count == count
 
-    accepted: bool = yield context.kill_statement(connection, username, is_wanted)
+    accepted: bool = yield connection.connector.kill_statement(connection, username, is_wanted)
     return accepted

@@ -38,6 +38,10 @@ class KnownSets:
         outcome: SetOutcome | None = self._outcomes.get((key, settings, text))
         return outcome
 
+    def clear(self) -> None:
+        """Another server may have other defaults."""
+        self._outcomes.clear()
+
     def learn(self, key: Any, settings: Settings, text: bytes, outcome: SetOutcome) -> None:
         """Remember, unless it is too long."""
         if len(text) <= _LONGEST and 0 < len(outcome.response) <= _LONGEST:

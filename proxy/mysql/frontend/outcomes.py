@@ -1,7 +1,7 @@
 """What a response means for the session: its value, its pins, what must be remembered of the connection."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from twisted.logger import Logger
@@ -32,7 +32,6 @@ _NO_PINS: Final[frozenset[PinReason | RdsReason]] = frozenset()
 _COUNTED = frozenset({PinReason.TEMPORARY_TABLE, PinReason.HANDLER})
 _FOUND_BY_ASKING = (PinReason.UNTRACKED_STATE, PinReason.USER_VARIABLE)
 _ASSIGNED = re.compile(rb"@@(?:(?:session|local)\s*\.\s*)?`?([a-z_][a-z0-9_]*)`?\s*:?=", re.IGNORECASE)
-_LAST_GTID = "last_gtid"
 _LONGEST_SET_NAMES = 256
 _AUTOCOMMIT = int(Status.AUTOCOMMIT)
 _CURSOR_EXISTS = int(Status.CURSOR_EXISTS)
@@ -45,6 +44,13 @@ def _assigned(verdict: Verdict, text: bytes) -> set[str]:
     """System variables that a text may have assigned by `@@name`, also within compound statements."""
     found = {name.decode("ascii").lower() for name in _ASSIGNED.findall(text)}
     return found | verdict.assigned_variables
+
+
+def _gtids(changes: Sequence[SessionChanges]) -> Iterator[str]:
+    """What the target calls the transaction that was committed, if it was the session's own."""
+    for change in changes:
+        if change.gtid:
+            yield change.gtid
 
 
 class Outcomes:
@@ -209,8 +215,11 @@ class Outcomes:
         if not before <= value.pins.keys():
             # To be sure that nothing is left, it is reset before anybody else uses it.
             connection.leave_traces(value)
-        if any(name == _LAST_GTID for change in changes for name, _ in change.variables):
+        for gtid in _gtids(changes):
+            value.last_gtid = gtid
             value.gtid_at = connection
+            if connection.on_gtid is not None:
+                connection.on_gtid(gtid)
         if value.unsettled and len(text) <= _LONGEST_SET_NAMES:
             self._unsettled = text
         new += self._note_doubts(verdict, text, scanner, connection)
@@ -218,7 +227,7 @@ class Outcomes:
             self._context.texts.doubt_all()
         if verdict.sets_global and not scanner.errno:
             # New sessions are to start with the new value, and not only some of them.
-            self._context.pool.retire_all()
+            connection.pool.retire_all()
         if verdict.uses_sequence:
             value.sequence_here = value.has_sequence = True
         asks = value.wants_diagnostics or verdict.reads & (Diagnostics.SEQUENCE | Diagnostics.LAST_GTID)

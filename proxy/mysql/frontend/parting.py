@@ -7,7 +7,6 @@ from ..backend.connection import BackendConnection
 from ..backend.own_commands import reset
 from ..session.pins import PinReason
 from ..session.value import SessionValue
-from .context import EndpointContext
 
 __all__ = ["abandon", "recover"]
 
@@ -17,26 +16,26 @@ _SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE, PinReaso
 _log = Logger()
 
 
-def recover(context: EndpointContext, connection: BackendConnection, value: SessionValue) -> None:
+def recover(connection: BackendConnection, value: SessionValue) -> None:
     """Return a connection once it is reset; discard it where a reset is not enough."""
     connection.take_back()
     connection.drop_insert_id()
     connection.has_now(value)
     if not _SURVIVES_RESET.isdisjoint(value.pins):
-        context.pool.discard(connection)
+        connection.pool.discard(connection)
         return
 
     def is_clean(_: None) -> None:
         connection.traces_of = None
         connection.in_doubt = False
-        context.pool.give_back(connection)
+        connection.pool.give_back(connection)
 
-    resetting = context.limited(reset(connection))
-    resetting.addCallbacks(is_clean, lambda _: context.pool.discard(connection))
+    resetting = connection.limited(reset(connection))
+    resetting.addCallbacks(is_clean, lambda _: connection.pool.discard(connection))
     resetting.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
 
 
-def abandon(context: EndpointContext, connection: BackendConnection, *, kill: bool) -> None:
+def abandon(connection: BackendConnection, *, kill: bool) -> None:
     """Give up a connection whose client is gone while a statement runs on it, and ``kill`` the statement.
 
     What still arrives of its response is dropped.
@@ -44,7 +43,7 @@ def abandon(context: EndpointContext, connection: BackendConnection, *, kill: bo
     connection.take_back()
     connection.lend(_NOBODY)
     if not kill:
-        context.pool.discard(connection)
+        connection.pool.discard(connection)
         return
 
     def not_killed(failure: Failure) -> None:
@@ -54,9 +53,9 @@ def abandon(context: EndpointContext, connection: BackendConnection, *, kill: bo
             problem=failure.value,
         )
 
-    killing = context.kill(connection)
+    killing = connection.connector.kill(connection)
     killing.addErrback(not_killed)
-    killing.addBoth(lambda _: context.pool.discard(connection))
+    killing.addBoth(lambda _: connection.pool.discard(connection))
     killing.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
 
 

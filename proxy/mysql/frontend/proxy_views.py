@@ -5,6 +5,7 @@ what has left meanwhile is left out. Nothing here shows a statement with its val
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,18 +13,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...errors import privilege_needed
+from ...pool.pool import Pool
+from ...targets.switchover import SwitchoverReport, TargetsView
+from ..backend.connection import BackendConnection
 from ..backend.connector import PoolKey
 from ..session.pin_advice import advice
 from ..session.pins import RdsReason, Reason
 from ..session.rds_messages import rds_remedy
-from ..session.show_proxy import ProxyView
-from ..wire.result_rows import Column, Value
+from ..session.show_proxy import SWITCHOVER_FORM, ProxyView
+from ..wire.result_rows import Column, ColumnType, Value
 from .context import EndpointContext
 
 if TYPE_CHECKING:
     from .client import ClientConnection
 
-__all__ = ["View", "Viewer", "view_of"]
+__all__ = ["View", "Viewer", "switchover_view", "view_of"]
 
 Row = Sequence[Value]
 
@@ -31,6 +35,7 @@ Row = Sequence[Value]
 _ALL = "(all)"
 _LONGEST_NAME = 64
 _LONGEST_TEXT = 256
+_LONGEST_POSITION = 1024
 
 
 @attrs.frozen
@@ -93,6 +98,19 @@ _POOL = (
     *map(Column.integer, ("connections", "borrowed", "pinned", "idle", "opening", "closing", "waiting")),
     Column.integer("max_connections", nullable=True),
 )
+_TARGETS = (
+    Column("target", length=_LONGEST_TEXT),
+    *(Column(name, length=_LONGEST_NAME) for name in ("role", "deployment", "state", "reason")),
+    Column("description", length=_LONGEST_TEXT),
+    Column("lag", ColumnType.DOUBLE, 17, decimals=3, nullable=True),
+    Column("position", length=_LONGEST_POSITION),
+    *map(Column.integer, ("connections", "borrowed", "waiting")),
+)
+_SWITCHOVER = (
+    Column("step", length=_LONGEST_NAME),
+    Column.seconds("seconds"),
+    Column("detail", length=_LONGEST_POSITION),
+)
 _HELP = (Column("statement", length=_LONGEST_NAME), Column("shows", length=_LONGEST_TEXT))
 
 _EXPLANATIONS = {
@@ -100,8 +118,10 @@ _EXPLANATIONS = {
     ProxyView.PIN_TOTALS: "what pins have cost since the start, by reason and statement (admin_users)",
     ProxyView.CLIENTS: "the clients' sessions",
     ProxyView.POOL: "the database connections by user (admin_users)",
+    ProxyView.TARGETS: "the databases: role, health, replica lag in seconds, executed GTIDs (admin_users)",
     ProxyView.HELP: "this",
 }
+_SWITCHES = "moves all traffic to another target without disconnecting anybody (admin_users)"
 
 
 def view_of(view: ProxyView, context: EndpointContext, viewer: Viewer) -> View:
@@ -110,6 +130,14 @@ def view_of(view: ProxyView, context: EndpointContext, viewer: Viewer) -> View:
         raise privilege_needed()
     columns, rows = _VIEWS[view]
     return View(f"PROXY_{view.value.replace(' ', '_')}", columns, rows(context, viewer))
+
+
+def switchover_view(report: SwitchoverReport) -> View:
+    """What was done, step by step, and what the operator still has to see to."""
+    last = report.steps[-1].seconds if report.steps else 0.0
+    rows: list[Row] = [(step.name, step.seconds, step.detail) for step in report.steps]
+    rows += [("to be seen to", last, note) for note in report.notes]
+    return View("PROXY_SWITCHOVER", _SWITCHOVER, iter(rows))
 
 
 def _advice(reason: Reason, *, ends: bool) -> str:
@@ -196,9 +224,29 @@ def _state(client: "ClientConnection", viewer: Viewer) -> str:
 
 
 def _pool(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
-    target, pinned = context.target_name(), context.pins.pinned_by_user()
+    for target, pool in context.pools():
+        yield from _pool_of(target, pool, _pinned_on(context, pool))
+
+
+def _pinned_on(context: EndpointContext, pool: Pool[BackendConnection]) -> Counter[str]:
+    """How many sessions of each user are pinned to connections of a pool."""
+    found: Counter[str] = Counter()
+    for client in context.clients():
+        commands = client.commands
+        connection = commands.tenancy.connection if commands is not None else None
+        if (
+            commands is not None
+            and connection is not None
+            and connection.pool is pool
+            and commands.value.pins
+        ):
+            found[commands.username] += 1
+    return found
+
+
+def _pool_of(target: str, pool: Pool[BackendConnection], pinned: Counter[str]) -> Iterator[Row]:
     by_user: dict[str, list[int]] = {}
-    for row in context.pool.by_key():
+    for row in pool.by_key():
         # A user has a key for each set of capabilities that clients have.
         user = row.key.username if isinstance(row.key, PoolKey) else str(row.key)
         counts = (row.connections, row.borrowed, 0, row.idle, row.opening, row.closing, row.waiting)
@@ -206,15 +254,22 @@ def _pool(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
         by_user[user] = [one + other for one, other in zip(before, counts, strict=True)]
     totals = [0] * 7
     for user, counted in by_user.items():
-        counted[2] = pinned.get(user, 0)
+        counted[2] = pinned[user]
         totals = [one + other for one, other in zip(totals, counted, strict=True)]
         yield (target, user, *counted, None)
-    yield (target, _ALL, *totals, context.pool.metrics.max_database_connections_allowed)
+    yield (target, _ALL, *totals, pool.metrics.max_database_connections_allowed)
+
+
+def _targets(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
+    view: TargetsView | None = context.group
+    for row in view.targets() if view is not None else ():
+        yield attrs.astuple(row)
 
 
 def _help(_context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
     for view, text in _EXPLANATIONS.items():
         yield (view.statement, text)
+    yield (SWITCHOVER_FORM, _SWITCHES)
 
 
 def _database_connection(client: "ClientConnection") -> int | None:
@@ -227,12 +282,13 @@ def _moment(seconds_ago: float) -> str:
     return datetime.fromtimestamp(time.time() - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_FOR_ADMINS = frozenset((ProxyView.POOL, ProxyView.PIN_TOTALS))
+_FOR_ADMINS = frozenset((ProxyView.POOL, ProxyView.PIN_TOTALS, ProxyView.TARGETS))
 _Rows = Callable[[EndpointContext, Viewer], Iterator[Row]]
 _VIEWS: dict[ProxyView, tuple[tuple[Column, ...], _Rows]] = {
     ProxyView.PINS: (_PINS, _pins),
     ProxyView.PIN_TOTALS: (_TOTALS, _totals),
     ProxyView.CLIENTS: (_CLIENTS, _clients),
     ProxyView.POOL: (_POOL, _pool),
+    ProxyView.TARGETS: (_TARGETS, _targets),
     ProxyView.HELP: (_HELP, _help),
 }

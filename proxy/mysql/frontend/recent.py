@@ -30,6 +30,10 @@ class Recent:
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
     def forget(self, key: Any) -> None:
         """Remove, if there."""
         self._entries.pop(key, None)

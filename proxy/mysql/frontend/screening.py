@@ -81,7 +81,7 @@ class Screening:
             # A comment that hides the first word hides what kind of statement follows.
             return UNKNOWN_STATEMENT if _ALL_COMMENT.match(text) else verdict_of_piece(text, LARGE)
         self.text = text
-        return self._screen.verdict(text, self._dialect())
+        return self._screen.verdict(text, self.dialect())
 
     def piece(self, piece: bytes, so_far: Verdict) -> Verdict:
         """The verdict when the next piece of a long statement has come."""
@@ -103,7 +103,7 @@ class Screening:
 
     def backslash_escapes(self) -> bool:
         """Whether a backslash in a string is an escape."""
-        return self._dialect() is not Dialect.NO_BACKSLASH_ESCAPES
+        return self.dialect() is not Dialect.NO_BACKSLASH_ESCAPES
 
     def with_constants(self, packet: bytes, constants: Mapping[Ask, bytes]) -> bytes:
         """The command with these in the places where its text asks for them."""
@@ -112,14 +112,15 @@ class Screening:
 
     def verdict_of(self, text: bytes) -> Verdict:
         """The verdict on a text that takes the place of the client's."""
-        return self._screen.verdict(text, self._dialect())
+        return self._screen.verdict(text, self.dialect())
 
     def with_text(self, packet: bytes, new: bytes) -> bytes:
         """The command with another text, which only the database gets to see."""
         text = self.text
         return packet if new is text else frame(packet[HEADER : len(packet) - len(text)] + new)
 
-    def _dialect(self) -> Dialect:
+    def dialect(self) -> Dialect:
+        """How the session's texts are to be read."""
         variables = self._value.settings.variables
         sql_mode = variables.get("sql_mode")
         if sql_mode is None:

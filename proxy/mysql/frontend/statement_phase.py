@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ClientError, connection_lost
+from ...errors import ClientError
 from ..backend.connection import BackendConnection
 from ..backend.preparing import close_statements
 from ..session.need import NOTHING, Need
@@ -25,7 +25,7 @@ from ..wire.execute_packets import statement_id
 from ..wire.framing import HEADER
 from ..wire.prepare_response import ResponseCopy
 from ..wire.renumbering import LoweredIds
-from ..wire.scanner import LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
+from ..wire.scanner import LEAVING, LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
 from ..wire.shifting import ShiftedFrames
 from .channel import ClientChannel
 from .command_reception import Stage
@@ -170,7 +170,7 @@ class StatementPhase(KillPhase):
             self._scanner.own_statement_id = self.preparing.number
             self._copy = ResponseCopy()
             if not self._intake.uploading and len(connection.statements):
-                self._scanner.heals, self._retained = TOO_MANY_STATEMENTS, self._packet
+                self._scanner.heals = TOO_MANY_STATEMENTS | LEAVING
             if self.preparing.name:
                 prepare_named(self, self.preparing, connection)
         elif statement is not None:
@@ -180,7 +180,7 @@ class StatementPhase(KillPhase):
                 and statement.server_id is None
                 and self._kind is ResponseKind.RESULT
             ):
-                self._scanner.heals, self._retained = LOST_STATEMENT, self._packet
+                self._scanner.heals = LOST_STATEMENT | LEAVING
             return self._fit_statement(statement, connection)
         return True
 
@@ -295,7 +295,7 @@ class StatementPhase(KillPhase):
             if self._stage is not Stage.BUSY:
                 return
             if loss is not None:
-                self.refuse(connection_lost(loss))
+                self.refuse(loss)
             else:
                 callback()
 

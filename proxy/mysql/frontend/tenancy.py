@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...errors import ClientError, interrupted
+from ...errors import ClientError, borrow_timeout, interrupted
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed
 from ..backend.own_commands import confirm, save_insert_id
@@ -21,16 +21,15 @@ from ..session.need import NOTHING, Need
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
+from .losses import loss_of
 from .parting import abandon, recover
 from .replaying import without_what_is_gone
+from .retries import Retries
 from .transfer import bring, is_ready, lacks_statement, needs_alone, prepare, settle
 from .visible import visible_error
 from .whereabouts import Whereabouts
 
-__all__ = ["MAX_RETRIES", "Tenancy"]
-
-#: Connections tried for one statement when they turn out dead before the statement is sent.
-MAX_RETRIES = 3
+__all__ = ["Tenancy"]
 
 #: How often no connection was lent.
 _NEVER = -1
@@ -80,11 +79,11 @@ class Tenancy:
         self._program = program
         self._client = client
         self._over = False
-        self._retries = 0
+        self._retries = Retries(context)
         self._pending: Deferred[Any] | None = None
         self._hold: Any = None
         #: What the session has lost when its connection could not be asked.
-        self.loss: str | None = None
+        self.loss: ClientError | None = None
         #: The proxy has asked the connection something since the session's last statement.
         self._was_asked = False
         self._whereabouts = Whereabouts(context, key, value)
@@ -98,7 +97,7 @@ class Tenancy:
         refused: Callable[[ClientError], None],
     ) -> None:
         """Call ``granted`` with a connection that continues the session, or ``refused``; at once if able."""
-        self._retries = 0
+        self._retries.begin()
         self._acquire(need, granted, refused)
 
     def _acquire(
@@ -125,16 +124,16 @@ class Tenancy:
                 refused(refusal)
                 return
         if connection is None:
-            connection = self._context.pool.take(self._key, value.settings)
+            connection = self._context.route.take(self._key, value.settings)
         while connection is not None and connection.lost is not None:
             # Cut just now, and not yet reported as closed.
             reads = need.reads
-            self._context.pool.discard(connection)
-            connection = self._context.pool.take(self._key, value.settings)
+            connection.pool.discard(connection)
+            connection = self._context.route.take(self._key, value.settings)
         if connection is not None:
             self._take(connection, need if reads is need.reads else _reading(need, reads), granted, refused)
             return
-        self._pending = borrow = self._context.pool.borrow(self._key, value.settings, self._program)
+        self._pending = borrow = self._context.route.borrow(self._key, value.settings, self._program)
 
         def borrowed(connection: BackendConnection) -> None:
             self._pending = None
@@ -211,7 +210,7 @@ class Tenancy:
 
         def given(_: None) -> None:
             if self._over:
-                recover(self._context, connection, self._value)
+                recover(connection, self._value)
                 return
             connection.lend(self._borrower)
             granted(connection)
@@ -222,11 +221,11 @@ class Tenancy:
             else:
                 self.connection = None
                 self._value.forget_connection()
-                self._context.pool.discard(connection)
+                connection.pool.discard(connection)
             if not self._over:
                 refused(visible_error(failure.value))
 
-        giving = self._context.limited(bring(connection, self._value, need, self._context.clock.seconds))
+        giving = connection.limited(bring(connection, self._value, need, self._context.clock.seconds))
         giving.addCallbacks(given, failed)
         giving.addErrback(self._unforeseen, refused)
 
@@ -238,7 +237,7 @@ class Tenancy:
         refused: Callable[[ClientError], None],
     ) -> None:
         if self._over:
-            self._context.pool.give_back(connection)
+            connection.pool.give_back(connection)
             return
         if not self._whereabouts.is_last(connection):
             self._value.moves()
@@ -253,7 +252,7 @@ class Tenancy:
 
         def prepared(_: None) -> None:
             if self._over:
-                self._context.pool.give_back(connection)
+                connection.pool.give_back(connection)
                 return
             connection.is_used_by(self._value)
             connection.lend(self._borrower)
@@ -266,14 +265,14 @@ class Tenancy:
                 return
             if without_what_is_gone(self._value, failure):
                 self._acquire(need, granted, refused)
-            elif failure.check(ConnectFailed) and self._retries < MAX_RETRIES:
+            elif failure.check(ConnectFailed):
                 # It was dead before the client's statement was sent: another one will do.
-                self._retries += 1
-                self._acquire(need, granted, refused)
+                if not self._retries.again(lambda: self._acquire(need, granted, refused)):
+                    refused(borrow_timeout())
             else:
                 refused(error)
 
-        preparing = self._context.limited(prepare(connection, self._value, need, self._context.clock.seconds))
+        preparing = connection.limited(prepare(connection, self._value, need, self._context.clock.seconds))
         preparing.addCallbacks(prepared, not_prepared)
         preparing.addErrback(self._unforeseen, refused)
 
@@ -289,9 +288,9 @@ class Tenancy:
         self._context.known_schemas.forget((self._key.username, self._value.settings.schema))
         connection.leave_residue(self._value)
         if connection.lost is None and connection.is_clean:
-            self._context.pool.give_back(connection)
+            connection.pool.give_back(connection)
         else:
-            self._context.pool.discard(connection)
+            connection.pool.discard(connection)
         return error
 
     def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:
@@ -314,24 +313,24 @@ class Tenancy:
         if connection.in_doubt:
             self._confirm(connection)
         else:
-            self._context.pool.give_back(connection)
+            connection.pool.give_back(connection)
 
     def _confirm(self, connection: BackendConnection) -> None:
         """Give nobody a connection on which an error may be under way that nobody has asked for."""
 
         def confirmed(_: Any) -> None:
             connection.in_doubt = False
-            self._context.pool.give_back(connection)
+            connection.pool.give_back(connection)
 
         keeps_id = self._value.insert_id_at is connection
-        asking = self._context.limited(save_insert_id(connection) if keeps_id else confirm(connection))
-        asking.addCallbacks(confirmed, lambda _: self._context.pool.discard(connection))
+        asking = connection.limited(save_insert_id(connection) if keeps_id else confirm(connection))
+        asking.addCallbacks(confirmed, lambda _: connection.pool.discard(connection))
         asking.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     @property
     def may_hold(self) -> bool:
         """Whether the connection may be kept for a moment: nobody waits for it."""
-        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.pool.is_short
+        return self._context.options.diagnostics_hold_timeout > 0 and not self._context.route.is_short
 
     @property
     def is_holding(self) -> bool:
@@ -360,11 +359,11 @@ class Tenancy:
         self._stop_holding()
         connection.take_back()
         connection.has_now(self._value)
-        loss = self._value.loss()
+        loss = loss_of(self._value)
 
         def done(_: None) -> None:
             if self._over:
-                recover(self._context, connection, self._value)
+                recover(connection, self._value)
                 return
             connection.lend(self._borrower)
             self._was_asked = True
@@ -379,11 +378,11 @@ class Tenancy:
             self.connection = None
             self.loss = loss
             self._value.forget_connection()
-            self._context.pool.discard(connection)
+            connection.pool.discard(connection)
             if not self._over:
                 settled()
 
-        settling = self._context.limited(settle(connection, self._value, self._context.clock.seconds))
+        settling = connection.limited(settle(connection, self._value, self._context.clock.seconds))
         settling.addCallbacks(done, failed)
         settling.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
@@ -402,7 +401,7 @@ class Tenancy:
         connection.take_back()
         self._stop_holding()
         self._value.forget_connection()
-        self._context.pool.discard(connection)
+        connection.pool.discard(connection)
 
     def start_over(self) -> None:
         """Give up what the session has on its connection (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
@@ -410,27 +409,28 @@ class Tenancy:
         self._stop_holding()
         self._whereabouts.forget()
         if connection is not None:
-            recover(self._context, connection, self._value)
+            recover(connection, self._value)
 
     def end(self, *, running: bool, vanished: bool, killed: bool = False) -> None:
         """The client is gone, ``running`` a statement; ``vanished`` if it did not say goodbye."""
         self._over = True
         if self._pending is not None:
             self._pending.cancel()
+        self._retries.stop()
         self._stop_holding()
         self._whereabouts.forget()
         connection, self.connection = self.connection, None
         if connection is None or connection.borrower is None:
             return
         if running or connection.is_being_killed:
-            abandon(self._context, connection, kill=killed or self._context.options.kill_abandoned_statements)
+            abandon(connection, kill=killed or self._context.options.kill_abandoned_statements)
         elif vanished and self._value.in_transaction:
             # The target rolls back when the connection ends.
             connection.take_back()
-            self._context.pool.discard(connection)
+            connection.pool.discard(connection)
         elif self._value.tie() is Tie.NONE and not self._value.is_doubtful and not connection.in_doubt:
             connection.take_back()
             connection.has_now(self._value)
-            self._context.pool.give_back(connection)
+            connection.pool.give_back(connection)
         else:
-            recover(self._context, connection, self._value)
+            recover(connection, self._value)

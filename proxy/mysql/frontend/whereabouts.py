@@ -55,7 +55,7 @@ class Whereabouts:
         """
         keeper = self._value.insert_id_at
         if not reads & ~Diagnostics.LAST_INSERT_ID and isinstance(keeper, BackendConnection):
-            return keeper if self._context.pool.take_exact(keeper) else None
+            return keeper if keeper.pool.take_exact(keeper) else None
         if self.last is None:
             return None
         connection, serial = self.last
@@ -63,7 +63,7 @@ class Whereabouts:
             return None
         if self.foreign(connection, reads):
             return None
-        if connection.serial == serial and self._context.pool.take_exact(connection):
+        if connection.serial == serial and connection.pool.take_exact(connection):
             return connection
         return None
 
@@ -87,7 +87,7 @@ class Whereabouts:
         connection = self._value.code_ran_at
         if not isinstance(connection, BackendConnection) or connection.traces_of is not self._value:
             return None
-        if connection.has_foreign_traces(self._value) or not self._context.pool.take_exact(connection):
+        if connection.has_foreign_traces(self._value) or not connection.pool.take_exact(connection):
             return None
         self._value.variables.ask_again(unknown)
         return connection

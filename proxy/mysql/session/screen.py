@@ -173,7 +173,7 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
         calls=e.has(b"CALL") or e.has(b"EXECUTE"),
         kill=kill_in(e) if certain else None,
         asks_connection_id=certain and e.calls(b"CONNECTION_ID"),
-        shows_proxy=certain and bool(statements) and statements[0].items[:2] == _SHOW_PROXY,
+        shows_proxy=certain and bool(statements) and _is_for_proxy(statements[0]),
         is_ddl=not e.words.isdisjoint(DEFINES),
         sets_global=sets_global(e),
         releases_lock=releases_lock(e),
@@ -184,7 +184,13 @@ def _judge(e: Evidence, lexed: Lexed) -> Verdict:
     )
 
 
-_SHOW_PROXY = [b"SHOW", b"PROXY"]
+_SHOW_PROXY, _PROXY = [b"SHOW", b"PROXY"], [b"PROXY"]
+
+
+def _is_for_proxy(statement: Evidence) -> bool:
+    items = statement.items[:2]
+    # A colon makes it the label of a compound statement.
+    return items == _SHOW_PROXY or (items[:1] == _PROXY and items[1:] != [b":"])
 
 
 def _examine(text: bytes, dialect: Dialect) -> Verdict:

@@ -63,6 +63,7 @@ class SessionValue:
         "diagnostics",
         "doubtful_locks",
         "gtid_at",
+        "last_gtid",
         "has_sequence",
         "insert_id_answers",
         "insert_id_at",
@@ -121,6 +122,8 @@ class SessionValue:
         self.code_ran_at: object = None
         #: The connection of its last write, where the target reports GTIDs: @@last_gtid is right there only.
         self.gtid_at: object = None
+        #: The last GTID that the session was told of, for reads that are to see its writes.
+        self.last_gtid = ""
         #: What its connection says of a sequence's last value is the session's own, or nobody's.
         self.sequence_here = False
         #: The session has used a sequence.

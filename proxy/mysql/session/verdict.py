@@ -80,7 +80,7 @@ class Verdict:
     uses_sequence: asks a sequence for its next value, or sets it.
     kill: the text is a KILL of a connection by its id.
     asks_connection_id: calls CONNECTION_ID(), in a text whose tokens are certain.
-    shows_proxy: the text begins with SHOW PROXY, which the proxy answers.
+    shows_proxy: the text begins with SHOW PROXY or PROXY, which the proxy answers.
     multiple: more than one statement; also true of a compound statement that holds statements.
 
     What follows is known only of a text whose tokens are certain, and says nothing where it has its default.

@@ -50,6 +50,10 @@ _STATE_CHANGED = int(Status.SESSION_STATE_CHANGED)
 _REMEMBERED = 256
 _LONGEST_REMEMBERED = 64
 
+_GTIDS = b"\x03"
+#: The one way in which GTIDs are encoded.
+_AS_TEXT = 0
+
 
 class StateType(enum.IntEnum):
     """What a session tracker entry tells."""
@@ -62,18 +66,24 @@ class StateType(enum.IntEnum):
     TRANSACTION_STATE = 5
 
 
+#: MariaDB tells of what was committed as of a variable that has changed.
+LAST_GTID = "last_gtid"
+
+
 @attrs.frozen
 class SessionChanges:
     """The decoded content of one OK packet's session-state information.
 
     ``schema`` and ``transaction_characteristics`` are None when the packet says nothing about them, and
-    empty when it says that there is none.
+    empty when it says that there is none. ``gtid`` is what the statement has committed, as MySQL's
+    set or as MariaDB's last_gtid.
     """
 
     variables: tuple[tuple[str, str], ...] = ()
     schema: str | None = None
     state_changed: bool = False
     transaction_characteristics: str | None = None
+    gtid: str = ""
 
 
 #: What a block says that has nothing in it but the state of the transaction.
@@ -197,12 +207,16 @@ def farewell_text(data: bytes) -> str:
 
 def decode_session_changes(block: bytes) -> SessionChanges:
     """Decode a tracker block; entries of unknown types are skipped. Raises MalformedPacket."""
-    return _remembered_changes(block) if len(block) <= _LONGEST_REMEMBERED else _decoded_changes(block)
+    if len(block) > _LONGEST_REMEMBERED or block[:1] == _GTIDS:
+        # No other block will have the same GTID.
+        return _decoded_changes(block)
+    return _remembered_changes(block)
 
 
 def _decoded_changes(block: bytes) -> SessionChanges:
     variables: list[tuple[str, str]] = []
     schema = characteristics = None
+    gtid = ""
     state_changed = False
     reader = Reader(block)
     while reader.remaining:
@@ -214,7 +228,9 @@ def _decoded_changes(block: bytes) -> SessionChanges:
                 if not _VARIABLE_NAME.match(name):
                     raise MalformedPacket("a variable's name that is none")
                 value = _text(entry.lenenc_bytes())
-                if name != STATEMENT_COUNTER:
+                if name == LAST_GTID:
+                    gtid = value
+                elif name != STATEMENT_COUNTER:
                     variables.append((name, value))
         elif kind == StateType.SCHEMA:
             schema = _text(entry.lenenc_bytes())
@@ -223,9 +239,11 @@ def _decoded_changes(block: bytes) -> SessionChanges:
             state_changed = entry.rest()[-1:] == b"1"
         elif kind == StateType.TRANSACTION_CHARACTERISTICS:
             characteristics = _text(entry.lenenc_bytes())
-    if not variables and schema is None and not state_changed and characteristics is None:
+        elif kind == StateType.GTIDS and entry.remaining and entry.integer(1) == _AS_TEXT:
+            gtid = _text(entry.lenenc_bytes())
+    if not (variables or state_changed or gtid) and schema is None and characteristics is None:
         return NO_CHANGES
-    return SessionChanges(tuple(variables), schema, state_changed, characteristics)
+    return SessionChanges(tuple(variables), schema, state_changed, characteristics, gtid)
 
 
 #: A target that reports the state of transactions sends the same few blocks with every other statement.

@@ -40,9 +40,11 @@ from .shown_changes import SHOWN_BY_DEFAULT
 from .status import Status
 
 __all__ = [
+    "LEAVING",
     "LOST_STATEMENT",
     "MAX_CLOSING_PACKET",
     "MORE_RESULTS",
+    "SHUTDOWN",
     "TOO_MANY_STATEMENTS",
     "UNKNOWN_STATEMENT",
     "ResponseScanner",
@@ -57,6 +59,11 @@ UNKNOWN_STATEMENT = 1243
 LOST_STATEMENT = frozenset({UNKNOWN_STATEMENT, 1615})
 #: ER_MAX_PREPARED_STMT_COUNT_REACHED.
 TOO_MANY_STATEMENTS = frozenset({1461})
+#: ER_SERVER_SHUTDOWN.
+SHUTDOWN = 1053
+#: With it what a server says that takes no writes: ER_OPTION_PREVENTS_STATEMENT,
+#: ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY.
+LEAVING = frozenset({SHUTDOWN, 1290, 1792, 1836, 1874})
 _NO_ERRORS: frozenset[int] = frozenset()
 
 #: As a number: comparing flags of an enum costs more.
@@ -118,6 +125,7 @@ class ResponseScanner:
         "status",
         "warned",
         "warnings",
+        "withheld",
     )
 
     def __init__(
@@ -173,6 +181,8 @@ class ResponseScanner:
         self.own_statement_id = 0
         #: Set by the caller: errors that are not passed on, since the command will be sent once more.
         self.heals: frozenset[int] = _NO_ERRORS
+        #: The packet with such an error.
+        self.withheld = b""
 
     @property
     def lost_statement(self) -> bool:
@@ -303,7 +313,10 @@ class ResponseScanner:
         first = data[position + 4]
         if state is _HEAD or state is _PREPARE:
             replacement = self._head(data, position, end, first)
-            return b"" if self.errno and self.lost_statement and data[position + 3] == 1 else replacement
+            if self.errno and self.lost_statement and data[position + 3] == 1:
+                self.withheld = data[position:end]
+                return b""
+            return replacement
         if closes(first, length):
             return self._close(data, position, end, first)
         self._continued = length == MAX_PAYLOAD

@@ -44,8 +44,56 @@ def test_entries_can_change_and_grow_without_a_restart(entries: int, path: str) 
     assert changed_options(old, new) == Changes(reloadable=(path,))
 
 
-def test_another_target_needs_a_restart_its_probing_does_not() -> None:
-    new = config(target='[[target_group.targets]]\nhost = "other"\nprobe_interval = 1\n')
-    assert changed_options(config(), new) == Changes(
-        reloadable=("target_group.targets[0].probe_interval",), restart=("target_group.targets[0].host",)
-    )
+def targets(*entries: str) -> Config:
+    """One target for each host, with options after it."""
+    return config(target="".join(f'[[target_group.targets]]\nhost = "{entry}\n' for entry in entries))
+
+
+TARGETS = "target_group.targets"
+
+
+@pytest.mark.parametrize(
+    ("after", "changed"),
+    [
+        (('a"', 'b"', 'c"'), (TARGETS,)),
+        (('b"',), (TARGETS,)),
+        (('b"', 'a"'), (TARGETS,)),
+        (('a"\nport = 3307', 'b"'), (TARGETS,)),
+        (('a"', 'b"\nfenced = true'), (f"{TARGETS}[1].fenced",)),
+        (('c"', 'b"\ntls = "off"', 'a"'), (TARGETS, f"{TARGETS}[1].tls")),
+        (('b"\ndeployment = "blue"\nprobe_interval = 2',), (TARGETS, f"{TARGETS}[0].probe_interval")),
+    ],
+)
+def test_targets_come_and_go_and_are_known_by_host_and_port(
+    after: tuple[str, ...], changed: tuple[str, ...]
+) -> None:
+    assert changed_options(targets('a"', 'b"'), targets(*after)) == Changes(reloadable=changed)
+
+
+def endpoints(*entries: str) -> Config:
+    """One endpoint for each name, with options after it."""
+    return config("".join(f'[[proxy.endpoints]]\nname = "{entry}\n' for entry in entries))
+
+
+ONE, TWO = 'one"\nport = 1', 'two"\nport = 2'
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ((ONE,), Changes(restart=("proxy.endpoints",))),
+        ((ONE, TWO, 'three"\nport = 3'), Changes(restart=("proxy.endpoints",))),
+        ((ONE, 'other"\nport = 2'), Changes(restart=("proxy.endpoints",))),
+        ((ONE, 'two"\nport = 4'), Changes(restart=("proxy.endpoints[1].port",))),
+        (
+            (ONE, f'{TWO}\ntarget_role = "READ_ONLY"\nfallback = "error"'),
+            Changes(reloadable=("proxy.endpoints[1].fallback",), restart=("proxy.endpoints[1].target_role",)),
+        ),
+        (
+            (f'{ONE}\nrouting = "read_write_split"', TWO),
+            Changes(reloadable=("proxy.endpoints[0].routing", "proxy.endpoints[0].causal_reads")),
+        ),
+    ],
+)
+def test_endpoints_need_a_restart_their_routing_does_not(after: tuple[str, ...], expected: Changes) -> None:
+    assert changed_options(endpoints(ONE, TWO), endpoints(*after)) == expected

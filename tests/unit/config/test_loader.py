@@ -135,9 +135,31 @@ class TestMistakes:
             f"target_group.targets[0].host: {message}",
         )
 
-    def test_exactly_one_target(self) -> None:
-        assert problems("") == ("target_group.targets: needs exactly 1, 0 given",)
-        assert problems(TARGET * 2) == ("target_group.targets: needs exactly 1, 2 given",)
+    def test_one_to_sixteen_targets(self) -> None:
+        assert problems("") == ("target_group.targets: needs at least 1, 0 given",)
+        many = "".join(f'[[target_group.targets]]\nhost = "db{number}"\n' for number in range(17))
+        assert problems(many) == ("target_group.targets: allows at most 16, 17 given",)
+
+    def test_at_most_20_endpoints(self) -> None:
+        many = "".join(f'[[proxy.endpoints]]\nname = "e{number}"\nport = 0\n' for number in range(21))
+        assert problems(many + TARGET) == ("proxy.endpoints: allows at most 20, 21 given",)
+
+    def test_an_endpoint_needs_a_name_and_a_port(self) -> None:
+        assert problems(f"[[proxy.endpoints]]\n{TARGET}") == (
+            "proxy.endpoints[0].name: is required",
+            "proxy.endpoints[0].port: is required",
+        )
+
+    @pytest.mark.parametrize("name", ["a", "app.price", "Größe", "$1"])
+    def test_names_of_functions(self, name: str) -> None:
+        config = proxy(f'routing = "read_write_split"\nread_only_functions = ["{name}"]')
+        assert config.proxy.read_only_functions == (name,)
+
+    @pytest.mark.parametrize("name", ["", "a.b.c", "a b", "`a`", "a()"])
+    def test_what_names_no_function(self, name: str) -> None:
+        assert problems(f'[proxy]\nread_only_functions = ["{name}"]\n{TARGET}') == (
+            "proxy.read_only_functions: must hold names of functions, as name or schema.name",
+        )
 
     def test_at_most_200_secrets(self) -> None:
         entries = "".join(f'[[proxy.auth]]\nsecret_arn = "{number}"\n' for number in range(201))

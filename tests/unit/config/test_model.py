@@ -16,12 +16,14 @@ BY_PATH = {
 }
 OPTIONS = [pytest.param(*pair, id=path) for path, pair in BY_PATH.items()]
 
-#: The names of the RDS API that are settings of the proxy, an auth entry, the target group or its pool.
+#: The names of the RDS API that are settings of the proxy, an auth entry, an endpoint, the target group or
+#: its pool.
 RDS_NAMES = {
     "DBProxyName", "RequireTLS", "IdleClientTimeout", "DebugLogging", "TargetGroupName",
     "Description", "UserName", "AuthScheme", "SecretArn", "IAMAuth", "ClientPasswordAuthType",
     "MaxConnectionsPercent", "MaxIdleConnectionsPercent", "ConnectionBorrowTimeout",
     "SessionPinningFilters", "InitQuery",
+    "DBProxyEndpointName", "TargetRole",
 }  # fmt: skip
 
 
@@ -67,9 +69,13 @@ def test_what_needs_a_restart() -> None:
         "proxy.port",
         "proxy.socket",
         "proxy.socket_mode",
+        "proxy.endpoints.name",
+        "proxy.endpoints.target_role",
+        "proxy.endpoints.bind_address",
+        "proxy.endpoints.port",
+        "proxy.endpoints.socket",
+        "proxy.endpoints.socket_mode",
         "target_group.name",
-        "target_group.targets.host",
-        "target_group.targets.port",
     ]
 
 

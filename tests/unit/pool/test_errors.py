@@ -1,9 +1,17 @@
 import pytest
 
-from proxy.pool.errors import BorrowTimeout, NotBorrowed, PoolClosed, PoolError, QueueFull, is_fatal
+from proxy.pool.errors import (
+    BorrowTimeout,
+    Evacuated,
+    NotBorrowed,
+    PoolClosed,
+    PoolError,
+    QueueFull,
+    is_fatal,
+)
 
 
-@pytest.mark.parametrize("kind", [BorrowTimeout, NotBorrowed, PoolClosed, QueueFull])
+@pytest.mark.parametrize("kind", [BorrowTimeout, Evacuated, NotBorrowed, PoolClosed, QueueFull])
 def test_all_are_pool_errors(kind):
     assert issubclass(kind, PoolError)
     assert not is_fatal(kind("text"))

@@ -5,7 +5,8 @@ from proxy.pool.waiters import Deadlines, Waiter
 
 def add(deadlines, now, timeout):
     waiter = Waiter("app", None)
-    deadlines.add(waiter, now, timeout)
+    waiter.deadline = now + timeout
+    deadlines.add(waiter)
     return waiter
 
 
@@ -25,6 +26,16 @@ def test_equal_timeouts_expire_in_order_of_arrival():
         assert deadlines.first() is waiter
         deadlines.remove(waiter)
     assert deadlines.first() is None
+
+
+def test_earlier_deadlines_of_late_comers():
+    deadlines = Deadlines()
+    waiters = [add(deadlines, 0.0, timeout) for timeout in (9.0, 3.0, 7.0, 3.0, 8.0, 1.0, 12.0)]
+    found = []
+    while (waiter := deadlines.first()) is not None:
+        found.append(waiter)
+        deadlines.remove(waiter)
+    assert found == sorted(waiters, key=lambda waiter: waiter.deadline)
 
 
 def test_length_and_membership():

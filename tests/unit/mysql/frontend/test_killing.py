@@ -17,6 +17,13 @@ NUMBER = 1 << 30
 DENIED = TargetError(ErrorPacket(1095, "HY000", "no"))
 
 
+@attrs.frozen
+class Running:
+    """A connection; what has opened it is asked to KILL."""
+
+    connector: Any
+
+
 @attrs.define
 class Commands:
     """The victim's command phase."""
@@ -60,6 +67,7 @@ class Context:
         assert self.victim is not None
         assert self.victim.commands is not None
         assert connection is self.victim.commands.running_on
+        assert isinstance(connection, Running)
         self.asked.append(f"KILL by {username}")
         self.wanted = wanted
         return self.answer
@@ -84,7 +92,7 @@ def context() -> Context:
 def running(context: Context) -> Commands:
     assert context.victim is not None
     assert context.victim.commands is not None
-    context.victim.commands.running_on = object()
+    context.victim.commands.running_on = Running(context)
     return context.victim.commands
 
 

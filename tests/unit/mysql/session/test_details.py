@@ -165,6 +165,11 @@ def test_savepoints(text: str, sets: bool) -> None:
         ("SELECT proxy FROM show_proxy", False),
         ("/*!50000 SHOW */ PROXY PINS", False),
         ("SHOW `PROXY`", False),
+        ("PROXY SWITCHOVER TO 'db2:3306'", True),
+        ("proxy nonsense", True),
+        ("SELECT 1; PROXY SWITCHOVER TO 'db2:3306'", False),
+        ("GRANT PROXY ON a TO b", False),
+        ("proxy: LOOP LEAVE proxy; END LOOP", False),
     ],
 )
 def test_statements_for_the_proxy(text: str, shows: bool) -> None:

@@ -1,13 +1,22 @@
-"""SHOW PROXY statements: their forms, and what is said about those that are none."""
+"""SHOW PROXY and PROXY statements: their forms, and what is said about those that are none."""
 
 import pytest
 
-from proxy.mysql.session.show_proxy import FORMS, ProxyView, WrongProxyStatement, view_in
+from proxy.mysql.session.show_proxy import (
+    FORMS,
+    SWITCHOVER_FORM,
+    ProxyView,
+    SwitchoverRequest,
+    WrongProxyStatement,
+    request_in,
+    view_in,
+)
 
 
 @pytest.mark.parametrize("view", ProxyView)
 def test_each_view_has_a_statement(view: ProxyView) -> None:
     assert view_in(view.statement.encode()) is view
+    assert request_in(view.statement.encode()) is view
 
 
 @pytest.mark.parametrize(
@@ -60,3 +69,50 @@ def test_a_clause_of_other_show_statements_is_unsupported(clause: str) -> None:
 
 def test_the_error_names_each_view() -> None:
     assert all(view.value in FORMS for view in ProxyView)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "timeout"),
+    [
+        (b"PROXY SWITCHOVER TO 'db2:3306'", "db2:3306", None),
+        (b' proxy /* now */ Switchover\nTO "db2:3306" ; ;', "db2:3306", None),
+        (b"PROXY SWITCHOVER TO 'db2:3306' TIMEOUT 30", "db2:3306", 30.0),
+        (b"PROXY SWITCHOVER TO 'db2:3306' timeout 2.5;", "db2:3306", 2.5),
+        (b"PROXY SWITCHOVER TO 'db2:3306' TIMEOUT 0", "db2:3306", 0.0),
+        (b"PROXY SWITCHOVER TO '[::1]:3306'", "[::1]:3306", None),
+        (b"PROXY SWITCHOVER TO 'it''s'", "it's", None),
+    ],
+)
+def test_switchovers(text: bytes, target: str, timeout: float | None) -> None:
+    assert request_in(text) == SwitchoverRequest(target, timeout)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "",
+        "SWITCHOVER",
+        "SWITCHOVER TO",
+        "SWITCHOVER TO db2",
+        "SWITCHOVER TO `db2`",
+        "SWITCHOVER TO 'db2' TIMEOUT",
+        "SWITCHOVER TO 'db2' TIMEOUT '3'",
+        "SWITCHOVER TO 'db2' TIMEOUT -3",
+        "SWITCHOVER TO 'db2' TIMEOUT 3 4",
+        "SWITCHOVER TO 'db2' AFTER 3",
+        "SWITCHOVER TO 'db2\\n'",
+        "SWITCHOVER TO 'db2",
+        "PINS",
+    ],
+)
+def test_others_are_told_the_form(rest: str) -> None:
+    with pytest.raises(WrongProxyStatement) as caught:
+        request_in(f"PROXY {rest}".encode())
+    assert SWITCHOVER_FORM in str(caught.value)
+
+
+def test_a_switchover_comes_alone_and_in_reasonable_time() -> None:
+    with pytest.raises(WrongProxyStatement, match="alone"):
+        request_in(b"PROXY SWITCHOVER TO 'db2'; SELECT 1")
+    with pytest.raises(WrongProxyStatement, match="300"):
+        request_in(b"PROXY SWITCHOVER TO 'db2' TIMEOUT 301")

@@ -96,8 +96,20 @@ def test_session_changes() -> None:
         + p.variable(b"time_zone", b"")
     )  # fmt: skip
     assert decode_session_changes(block) == SessionChanges(
-        (("sql_mode", "ANSI"), ("time_zone", "")), "shop", True, "SET TRANSACTION READ ONLY;"
+        (("sql_mode", "ANSI"), ("time_zone", "")), "shop", True, "SET TRANSACTION READ ONLY;", "gtid"
     )
+
+
+def test_a_gtid_alone() -> None:
+    gtid = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
+    block = b"\x03" + p.text(b"\x00" + p.text(gtid))
+    assert decode_session_changes(block) == SessionChanges(gtid=gtid.decode())
+    assert decode_session_changes(block + b"\x05" + p.text(p.text(b"________"))).gtid == gtid.decode()
+
+
+def test_a_gtid_in_an_unknown_encoding_is_skipped() -> None:
+    for entry in (b"\x01rest", b""):
+        assert decode_session_changes(b"\x03" + p.text(entry)) == SessionChanges()
 
 
 def test_two_variables_in_one_entry() -> None:

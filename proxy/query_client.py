@@ -2,8 +2,8 @@
 
 TLS is used where the proxy offers it; with an authority's certificate the proxy's is checked, without one it
 is not, as with MySQL's own clients. On a Unix socket there is no TLS. It asks over one connection and with
-one statement, takes every wait to be over after TIMEOUT seconds, and reads answers of at most MAX_PACKET
-bytes for each row.
+one statement, takes every wait to be over after TIMEOUT seconds, the one for the answer after a time that its
+caller may choose, and reads answers of at most MAX_PACKET bytes for each row.
 """
 
 import socket
@@ -45,7 +45,7 @@ _USED = (
     | Capability.DEPRECATE_EOF
 )
 _NEEDED = Capability.PROTOCOL_41 | Capability.PLUGIN_AUTH | Capability.DEPRECATE_EOF
-_ATTRIBUTES = {b"program_name": b"rds-proxy pins"}
+_ATTRIBUTES = {b"program_name": b"rds-proxy"}
 _NUMBERS = frozenset((ColumnType.BIGINT, ColumnType.DOUBLE))
 
 
@@ -75,12 +75,14 @@ class Answer:
     rows: tuple[tuple[str | None, ...], ...]
 
 
-def ask(address: Address, username: str, password: bytes, statement: str) -> Answer:
-    """Log in, run a statement that has a result set, leave. Raises NoAnswer."""
+def ask(
+    address: Address, username: str, password: bytes, statement: str, patience: float = TIMEOUT
+) -> Answer:
+    """Log in, run a statement that has a result set, leave; ``patience`` in seconds. Raises NoAnswer."""
     try:
         with _Connection(address) as connection:
             connection.log_in(username, password)
-            return connection.query(statement)
+            return connection.query(statement, patience)
     except (MalformedPacket, AuthRefused) as problem:
         raise NoAnswer(f"{address}: {problem}") from None
     except ssl.SSLCertVerificationError as problem:
@@ -165,8 +167,9 @@ class _Connection:
             raise AuthRefused("it asks for the password in a way that an rds-proxy never does")
         return CLIENT_PLUGINS[plugin].respond(password, nonce, channel)
 
-    def query(self, statement: str) -> Answer:
-        """Run a statement and read its result set."""
+    def query(self, statement: str, patience: float) -> Answer:
+        """Run a statement and read its result set, each piece of which may take so many seconds."""
+        self._socket.settimeout(patience)
         self._send(bytes((Command.QUERY,)) + statement.encode(), 0)
         head = self._next()
         if head[0] in (OK, EOF):

@@ -1,0 +1,90 @@
+"""What the clients of each endpoint share, by the endpoint's name."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from .config import Config, EndpointConfig, endpoints
+from .credentials.source import Credential
+from .mysql.frontend.context import EndpointContext
+from .mysql.frontend.registry import ClientRegistry
+from .mysql.session.screen import Screen
+from .mysql.wire.auth.rsa import RsaKeyPair
+from .settings import client_options, server_tls
+from .target_group import TargetGroup
+
+__all__ = ["Endpoints"]
+
+
+class Endpoints:
+    """The context of each endpoint, and the one registry of all their clients."""
+
+    def __init__(
+        self, config: Config, group: TargetGroup, credential: Callable[[str], Credential | None], clock: Any
+    ) -> None:
+        """ValueError where the certificate cannot be used."""
+        self._group = group
+        self._configs = {endpoint.name: endpoint for endpoint in endpoints(config.proxy)}
+        first, *others = self._configs.values()
+        self.default = EndpointContext(
+            route=group.writer_route,
+            screen=Screen(config.proxy.statement_cache_entries),
+            clock=clock,
+            options=client_options(config, first),
+            facts=group.facts,
+            ready=group.ready,
+            credential=credential,
+            may_kill=group.may_kill,
+            tls=server_tls(config),
+            rsa_key=RsaKeyPair.generate(),
+            pools=group.pools,
+            group=group,
+            failover=group,
+            read_route=group.reader_route(lambda: self._configs[first.name]),
+        )
+        self.registry = ClientRegistry(self.default)
+        self.default.find_client = self.registry.find
+        self.default.clients = self.registry.__iter__
+        self._contexts = {first.name: self.default}
+        for endpoint in others:
+            self._contexts[endpoint.name] = self._context(config, endpoint)
+        group.on_new_writer = self._forget_server
+
+    def _context(self, config: Config, endpoint: EndpointConfig) -> EndpointContext:
+        readers = self._group.reader_route(lambda: self._configs[endpoint.name])
+        writes = endpoint.target_role == "READ_WRITE"
+        return attrs.evolve(
+            self.default,
+            route=self._group.writer_route if writes else readers,
+            read_route=readers,
+            writes=writes,
+            options=client_options(config, endpoint),
+        )
+
+    def __iter__(self) -> Iterator[tuple[EndpointConfig, EndpointContext]]:
+        for name, context in self._contexts.items():
+            yield self._configs[name], context
+
+    def reconfigure(self, config: Config) -> None:
+        """Options that may change while running are those of this configuration. ValueError, OSError."""
+        tls = server_tls(config)
+        screen = self.default.screen
+        if screen.cached_verdicts != config.proxy.statement_cache_entries:
+            screen = Screen(config.proxy.statement_cache_entries)
+        for endpoint in endpoints(config.proxy):
+            if endpoint.name not in self._configs:
+                # A new one waits for a restart.
+                continue
+            self._configs[endpoint.name] = endpoint
+            context = self._contexts[endpoint.name]
+            context.options = client_options(config, endpoint)
+            context.tls, context.screen = tls, screen
+
+    def _forget_server(self) -> None:
+        """Another server may have other schemas, collations and defaults than the former one."""
+        for context in self._contexts.values():
+            context.known_schemas.clear()
+            context.names_collations.clear()
+            context.known_sets.clear()
+            context.texts.doubt_all()

@@ -1,0 +1,333 @@
+"""What becomes of a command whose database connection was lost while it ran, or whose target is leaving.
+
+As long as nothing of its response has gone to the client:
+
+- a command that changes nothing is run again, on whichever target serves by then;
+- inside a transaction the client is told that it was rolled back, unless the transaction can be replayed;
+- a COMMIT, or a write that commits by itself, is in doubt: it is never sent again. What has become of it is
+  asked of the target that serves now.
+
+An error that says that the target takes no writes any more (it was demoted) or is shutting down counts as
+such a loss, but for a write of which it says that it was not run: that is run on the new primary.
+"""
+
+import enum
+import re
+from typing import Any, Final
+
+from twisted.python.failure import Failure
+
+from ...errors import ClientError, interrupted, rolled_back
+from ..backend.connection import BackendConnection
+from ..session.fate import Fate
+from ..session.statement_kind import StatementKind, Traits, traits_of
+from ..session.value import Tie
+from ..wire.commands import Command, ResponseKind
+from ..wire.framing import HEADER
+from ..wire.scanner import LEAVING, SHUTDOWN
+from ..wire.status import Status
+from .command_reception import Stage
+from .losses import fate_error, loss_error, loss_of
+from .pin_watch import PinWatch
+from .prepared_commands import EXECUTIONS
+from .replay_phase import ReplayPhase
+
+__all__ = ["MAX_RERUNS", "RecoveryPhase"]
+
+#: How often one command is run again after its connection was lost, or its target took no writes.
+MAX_RERUNS: Final = 5
+
+_AUTOCOMMIT: Final = int(Status.AUTOCOMMIT)
+
+#: ER_CONNECTION_KILLED, and the state of an error after which a transaction may be tried again.
+CONNECTION_KILLED: Final = "1927"
+_ROLLED_BACK: Final = "40001"
+_ROLLBACK: Final = re.compile(rb"\s*rollback(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
+_QUERY: Final = int(Command.QUERY)
+
+#: Of the commands without a text, those that change nothing at the target.
+_NOTHING: Final = Traits(StatementKind.READ, rerunnable=True)
+_ANYTHING: Final = Traits(StatementKind.WRITE, may_commit=True, ends_transaction=True)
+_HARMLESS: Final = frozenset(
+    {Command.PING, Command.INIT_DB, Command.STMT_PREPARE, Command.FIELD_LIST, Command.STATISTICS}
+)
+
+
+class _Course(enum.Enum):
+    """What is to be done about a command without an answer."""
+
+    RERUN = "run it again"
+    DONE = "the loss itself has done it"
+    TELL = "tell what was lost"
+    DOUBT = "it may have been committed"
+
+
+class RecoveryPhase(ReplayPhase):
+    """The part of the command phase that outlives its database connections."""
+
+    __slots__ = ("_answer_began", "_is_killed", "_loss", "_replays_next", "_reruns", "pin_watch")
+
+    pin_watch: PinWatch
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        #: Something of the present response has gone to the client.
+        self._answer_began = False
+        #: What the session lost with its connection while the client was silent.
+        self._loss: ClientError | None = None
+        #: The transaction that was lost is replayed when the next command comes.
+        self._replays_next = False
+        #: How often the present command was run again.
+        self._reruns = 0
+        #: Somebody has killed the connection of the present command on purpose.
+        self._is_killed = False
+
+    def _retain(self) -> None:
+        """Keep the command that is about to be sent; a longer one is gone piece by piece."""
+        if not self._intake.uploading:
+            self._retained = self._packet
+            self._scanner.heals = LEAVING
+        if self._transcript is not None:
+            self._record()
+
+    def _tell_loss(self, loss: ClientError, packet: bytes) -> None:
+        """The first command after a loss is answered with it; a ROLLBACK has got what it wants."""
+        if loss.sqlstate == _ROLLED_BACK and packet[HEADER] == _QUERY and _ROLLBACK.match(packet, HEADER + 1):
+            self._transcript_ends()
+            self.answer_ok()
+        elif self._replays_next:
+            self._replays_next = False
+            self._packet = packet
+            self._replay(lambda _: self._begin_after_replay(packet))
+        else:
+            self._transcript_ends()
+            self.refuse(loss)
+
+    def _begin_after_replay(self, packet: bytes) -> None:
+        """The transaction is where it was before the command that is to be begun."""
+        self._stage = Stage.IDLE
+        self._begin(packet)
+
+    def backend_lost(self, reason: str) -> None:
+        """The connection is gone: an error for the command in progress, or for the next one."""
+        connection = self.tenancy.connection
+        self.log.info(
+            "[clientConnection={client}] lost [dbConnection={number}]: {reason}",
+            client=self.channel.number,
+            number=connection.thread_id if connection is not None else 0,
+            reason=reason,
+        )
+        is_running = self._stage in (Stage.RUNNING, Stage.FILE)
+        if is_running and not (self._silent or self._answer_began or self._intake.uploading):
+            self._recover(connection, reason)
+            return
+        loss, error = loss_of(self.value), loss_error(self.value)
+        self._replays_next = not is_running and self._may_replay()
+        self._keep_transaction()
+        self._lose()
+        if self._stage is Stage.CLOSED:
+            return
+        if not is_running:
+            # No statement runs on it: whatever the session waits for is something else.
+            self._loss = loss
+        elif self._silent:
+            self._loss = loss
+            self._forget_command(error)
+            self._stage = Stage.IDLE
+            self.skip()
+            self._resume_commands()
+        elif self._answer_began:
+            # Part of a response is out: only closing tells the client that the rest will not come.
+            self.channel.close()
+        else:
+            self.refuse(error)
+
+    def _lose(self) -> None:
+        """The session has no connection any more."""
+        self.tenancy.lost()
+        if self.pin_watch.is_open:
+            self.pin_watch.follow()
+        self._scanner.begin(ResponseKind.NONE)
+        self.channel.resume("target")
+
+    def _recover(self, connection: BackendConnection | None, reason: str) -> None:
+        """The connection of the present command is gone; the client has seen nothing of an answer."""
+        course = self._course()
+        replays = self._may_replay() and self._may_rerun()
+        self._keep_transaction()
+        error = self._lost_error()
+        was_in_transaction = self.value.in_transaction
+        lost = self.value.what_is_lost()
+        self._lose()
+        if course is _Course.RERUN:
+            self._rerun(reason)
+        elif course is _Course.DONE:
+            self.answer_ok()
+        elif course is _Course.DOUBT and connection is not None:
+            self._doubt(connection, lost, was_in_transaction=was_in_transaction, replays=replays)
+        elif replays:
+            self._replay(self._send_again)
+        else:
+            self._transcript_ends()
+            self.refuse(error)
+
+    def _lost_error(self) -> ClientError:
+        value = self.value
+        if not value.status & _AUTOCOMMIT and value.tie() is Tie.NONE and not value.is_doubtful:
+            # What it did is part of a transaction that it would have begun.
+            return rolled_back("the database connection was lost, what the statement did is rolled back")
+        return loss_error(value)
+
+    def _send_again(self, connection: BackendConnection) -> None:
+        """The transaction is where it was before the present command."""
+        self._packet = self._retained
+        if self._copy is not None:
+            self._copy = type(self._copy)()
+        self._shifted = self._lowered = None
+        self._send(connection)
+
+    def _course(self) -> _Course:
+        value, tie = self.value, self.value.tie()
+        traits = self._traits()
+        if tie is Tie.PINNED:
+            return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
+        if tie is Tie.TRANSACTION:
+            if traits.kind is StatementKind.ROLLBACK:
+                return _Course.DONE
+            return _Course.DOUBT if traits.may_commit else _Course.TELL
+        if traits.rerunnable and self._may_rerun() and not value.is_doubtful:
+            return _Course.RERUN
+        return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
+
+    def _may_rerun(self) -> bool:
+        is_wanted = not (self._interrupted or self._is_killed)
+        return is_wanted and bool(self._retained) and self._reruns < MAX_RERUNS
+
+    def _traits(self) -> Traits:
+        """What the present command does; one that is not known whole is a write."""
+        code = self._code
+        if code != Command.QUERY and code not in EXECUTIONS:
+            return _NOTHING if code in _HARMLESS else _ANYTHING
+        if not self._retained or not self._screening.text:
+            return _ANYTHING
+        return traits_of(self._screening.text, dialect=self._screening.dialect())
+
+    def _may_have_committed(self, traits: Traits) -> bool:
+        """Whether the command may have committed something, its own work included."""
+        if not self.value.status & _AUTOCOMMIT or self.value.in_transaction:
+            return traits.may_commit
+        return traits.kind in (StatementKind.WRITE, StatementKind.COMMIT)
+
+    def _rerun(self, reason: str) -> None:
+        """Send the command once more, as soon as there is a connection."""
+        self._reruns += 1
+        self.log.info(
+            "[clientConnection={client}] a command without an answer is run again: {reason}",
+            client=self.channel.number,
+            reason=reason,
+        )
+        self._packet = self._retained
+        if self._copy is not None:
+            self._copy = type(self._copy)()
+        self._shifted = self._lowered = None
+        self._stage = Stage.BUSY
+        # Not on the stack of what has failed: all that has failed with it is to be noticed first.
+        self._context.clock.callLater(0, self._acquire_again)
+
+    def _acquire_again(self) -> None:
+        if self._stage is not Stage.BUSY:
+            return
+        if self._interrupted:
+            self.refuse(interrupted())
+            return
+        self.tenancy.acquire(self._need, self._send, self.refuse)
+
+    # What a write has come to
+
+    def _doubt(
+        self, connection: BackendConnection, lost: str, *, was_in_transaction: bool, replays: bool
+    ) -> None:
+        """Ask what has become of a write, then tell the client."""
+        if self._verdict.calls or self._verdict.multiple:
+            # There may be several transactions in it.
+            self.refuse(fate_error(Fate.UNKNOWN, lost, in_transaction=was_in_transaction))
+            return
+        counts_rows = not was_in_transaction and self._traits().kind is not StatementKind.COMMIT
+        self._stage = Stage.BUSY
+        self._packet = b""
+
+        def found(fate: Fate) -> None:
+            if self._stage is not Stage.BUSY:
+                return
+            self.log.warn(
+                "[clientConnection={client}] a write had no answer on [dbConnection={number}]: {fate}",
+                client=self.channel.number,
+                number=connection.thread_id,
+                fate=fate.value,
+            )
+            if fate is Fate.NOT_COMMITTED and replays:
+                self._replay(self._send_again)
+                return
+            self._transcript_ends()
+            if fate is Fate.COMMITTED and not counts_rows:
+                self.answer_ok()
+            else:
+                self.refuse(fate_error(fate, lost, in_transaction=was_in_transaction))
+
+        def failed(failure: Failure) -> None:
+            self.log.failure("what has become of a write could not be found out", failure)
+            found(Fate.UNKNOWN)
+
+        asking = self._context.failover.fate(connection, self.last_active)
+        asking.addErrback(failed).addCallback(lambda fate: None if fate is None else found(fate))
+        asking.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    # What the target says of itself
+
+    def _is_run_again(self, connection: BackendConnection) -> bool:
+        """Whether the command is not over, although an error has come; else the client gets that."""
+        if self._answer_began:
+            return False
+        if self._scanner.errno not in LEAVING:
+            self._heal(connection)
+            return True
+        if self._is_leaving():
+            self._target_leaves(connection)
+            return True
+        self._answer_began = True
+        self.channel.write(self._scanner.withheld)
+        return False
+
+    def _is_leaving(self) -> bool:
+        """Whether the error that was held back is about the target."""
+        scanner = self._scanner
+        if not self._context.writes or self._interrupted or self._reruns >= MAX_RERUNS:
+            return False
+        if scanner.errno == SHUTDOWN:
+            return True
+        return b"read" in scanner.withheld.lower() and not self._is_read_only_by_itself()
+
+    def _is_read_only_by_itself(self) -> bool:
+        variables = self.value.settings.variables
+        return any(variables.get(name) == "ON" for name in ("tx_read_only", "transaction_read_only"))
+
+    def _target_leaves(self, connection: BackendConnection) -> None:
+        """Its error packet is not shown: what has not run is run elsewhere."""
+        errno = self._scanner.errno
+        connection.unanswered -= 1
+        self._context.failover.target_leaves(connection)
+        if errno == SHUTDOWN:
+            connection.abort("the server is shutting down")
+            return
+        is_free = self.value.tie() is Tie.NONE
+        replays = self._may_replay()
+        self._keep_transaction()
+        error = loss_error(self.value)
+        self._lose()
+        if is_free and self._may_rerun():
+            self._rerun("the target takes no writes any more")
+        elif replays and self._may_rerun():
+            self._replay(self._send_again)
+        else:
+            self._transcript_ends()
+            self.refuse(error)

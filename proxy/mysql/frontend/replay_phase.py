@@ -1,0 +1,215 @@
+"""Transactions that are kept so that they can be had again (transaction_replay = "safe").
+
+Statements are kept from the first one of a transaction on, with a checksum of each response. What cannot be
+run again with the same meaning ends that for the rest of the transaction: stored procedures, several
+statements in one text, cursors, long data, settings that change on the way, an error that may have ended the
+transaction.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from ...errors import ClientError, rolled_back
+from ..backend.connection import BackendConnection, Borrower
+from ..session.need import NOTHING
+from ..session.transcript import Transcript
+from ..session.value import Tie
+from ..session.verdict import Verdict
+from ..wire.capabilities import Capability
+from ..wire.commands import Command
+from ..wire.eof_scanner import response_scanner
+from ..wire.scanner import ResponseScanner
+from .command_reception import Stage
+from .diagnostic_phase import DiagnosticPhase
+from .prepared_commands import EXECUTIONS
+from .transaction_replay import Replay, Step
+
+__all__ = ["MAX_REPLAYS", "ReplayPhase"]
+
+#: How often one transaction is replayed.
+MAX_REPLAYS: Final = 3
+
+#: They do nothing in a transaction.
+_HARMLESS: Final = frozenset({Command.PING, Command.STMT_PREPARE, Command.STMT_CLOSE, Command.STMT_RESET})
+
+#: ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK: with these a server may roll back.
+_MAY_ROLL_BACK: Final = frozenset({1205, 1213})
+
+
+class ReplayPhase(DiagnosticPhase):
+    """The part of the command phase that keeps transactions."""
+
+    __slots__ = ("_is_recording", "_replaying", "_replays", "_settings", "_status", "_transcript", "borrower")
+
+    #: Who gets what the connection has to say: the whole command phase.
+    borrower: Borrower
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        options = self._context.options
+        is_safe = options.transaction_replay == "safe" and options.pinning != "rds"
+        self._transcript: Transcript[Step] | None = (
+            Transcript(options.transaction_replay_max_size) if is_safe else None
+        )
+        #: The response to the present command is part of the transcript.
+        self._is_recording = False
+        #: With which settings the transaction has begun.
+        self._settings: tuple[Any, Any] = (None, None)
+        #: Flags of the transaction that was lost.
+        self._status = 0
+        self._replaying: Deferred[None] | None = None
+        self._replays = 0
+
+    # Keeping
+
+    def _record(self) -> None:
+        """The present command is about to be sent."""
+        transcript, value = self._transcript, self.value
+        assert transcript is not None
+        self._is_recording = False
+        code = self._packet_code()
+        if not value.in_transaction:
+            transcript.clear()
+            self._settings = (value.settings, value.variables.values)
+            self._replays = 0
+        if code in _HARMLESS:
+            return
+        if code != Command.QUERY and code not in EXECUTIONS:
+            transcript.abandon("a command that is not replayed")
+        elif self._intake.uploading or _is_opaque(self._verdict) or self._need.real or self._need.given:
+            transcript.abandon("a statement that is not replayed")
+        elif transcript.begin(
+            Step(self._kind, code, self._retained, self._need, self._verdict), len(self._retained)
+        ):
+            self._is_recording = True
+
+    def _packet_code(self) -> int:
+        return self._retained[4] if self._retained else 0
+
+    def _recorded(self) -> None:
+        """The present command has ended, and the session's value has taken it in."""
+        transcript, value = self._transcript, self.value
+        assert transcript is not None
+        if value.tie() is not Tie.TRANSACTION:
+            transcript.clear()
+        elif (value.settings, value.variables.values) != self._settings or value.is_doubtful:
+            transcript.abandon("the session has changed in the transaction")
+        elif self._scanner.errno in _MAY_ROLL_BACK:
+            transcript.abandon("an error that may have rolled back")
+        elif self._is_recording:
+            transcript.end()
+        self._is_recording = False
+
+    def _transcript_ends(self) -> None:
+        """The transaction is given up."""
+        if self._transcript is not None:
+            self._transcript.clear()
+
+    # Having it again
+
+    def _may_replay(self) -> bool:
+        """Whether the session's transaction, which is about to be lost, can be had again."""
+        transcript = self._transcript
+        if transcript is None or self.value.tie() is not Tie.TRANSACTION or self.value.is_doubtful:
+            return False
+        return transcript.is_whole and self._replays < MAX_REPLAYS
+
+    def _keep_transaction(self) -> None:
+        """To be called before the session forgets its connection."""
+        self._status = self.value.status
+
+    def _replay(self, then: Callable[[BackendConnection], None]) -> None:
+        """Run the transaction on another connection, then go on there."""
+        self._replays += 1
+        self._stage = Stage.BUSY
+        timeout = self._context.clock.callLater(
+            self._context.options.transaction_replay_timeout, self._replay_takes_too_long
+        )
+
+        def refused(error: ClientError) -> None:
+            timeout.cancel()
+            self.log.info(
+                "[clientConnection={client}] a transaction was not replayed: {error}",
+                client=self.channel.number,
+                error=error,
+            )
+            self._not_replayed()
+
+        def granted(connection: BackendConnection) -> None:
+            if timeout.active():
+                timeout.cancel()
+            self._run_replay(connection, then)
+
+        self.tenancy.acquire(NOTHING, granted, refused)
+
+    def _run_replay(self, connection: BackendConnection, then: Callable[[BackendConnection], None]) -> None:
+        assert self._transcript is not None
+        if self._stage is not Stage.BUSY:
+            return
+        self.value.status = self._status
+        replay = Replay(self, connection, self._another_scanner(), self._transcript)
+        self._replaying = running = maybeDeferred(replay.run)
+        running.addTimeout(self._context.options.transaction_replay_timeout, self._context.clock)
+
+        def done(_: None) -> None:
+            self._replaying = None
+            if self._stage is not Stage.BUSY:
+                self.tenancy.cut("its client is gone")
+                return
+            self.value.status = self._status
+            connection.lend(self.borrower)
+            self.log.info(
+                "[clientConnection={client}] the transaction was replayed on [dbConnection={number}]",
+                client=self.channel.number,
+                number=connection.thread_id,
+            )
+            then(connection)
+
+        def failed(failure: Failure) -> None:
+            self._replaying = None
+            self.log.info(
+                "[clientConnection={client}] a transaction could not be replayed: {problem}",
+                client=self.channel.number,
+                problem=failure.getErrorMessage(),
+            )
+            connection.abort("a transaction could not be replayed on it")
+            self.tenancy.lost()
+            if self._stage is Stage.BUSY:
+                self._not_replayed()
+
+        running.addCallbacks(done, failed)
+        running.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    def _replay_takes_too_long(self) -> None:
+        self.tenancy.stop_waiting()
+
+    def _not_replayed(self) -> None:
+        self._transcript_ends()
+        self.refuse(
+            rolled_back(
+                "the database connection was lost, the transaction is rolled back and could not be replayed"
+            )
+        )
+
+    def _another_scanner(self) -> ResponseScanner:
+        capabilities = self.capabilities
+        return response_scanner(
+            deprecate_eof=bool(capabilities & Capability.DEPRECATE_EOF),
+            session_track=bool(capabilities & Capability.SESSION_TRACK),
+            local_files=False,
+            max_closing_packet=self._context.options.closing_packet_size,
+        )
+
+    def stop(self) -> None:
+        """What the client sends from now on is no command."""
+        super().stop()
+        if self._replaying is not None:
+            self.tenancy.cut("its client is gone")
+
+
+def _is_opaque(verdict: Verdict) -> bool:
+    """Whether what a statement does is more than its response tells."""
+    return bool(verdict.calls or verdict.multiple or verdict.runs_code or verdict.pins or verdict.reads)

@@ -1,0 +1,108 @@
+"""What became of a write whose answer was lost: proof, or no claim at all.
+
+The write is one transaction (a COMMIT, or one statement outside a transaction) that a connection had sent to
+a server of known name, its *origin*, which gives each transaction a GTID when it commits. What the write may
+have got is what the origin has written and the server that is asked has executed, less what was executed
+before the write was sent, less what is known to be others'.
+
+The caller sees to it that
+
+- the write cannot run any more when ``executed`` is read: the server that is asked is another one that no
+  longer replicates from the origin, has applied all it received and is the one that clients use from now on;
+  or it is the origin itself, started again or without that connection;
+- a MariaDB's ``executed`` is read from ``@@gtid_binlog_state`` only where log_slave_updates is on;
+- the session had not set gtid_next, gtid_seq_no, server_id, pseudo_thread_id or sql_log_bin;
+- where the origin itself is asked, its binary log leaves out no schema (binlog-do-db, binlog-ignore-db);
+- nothing is asked about what may commit more than once (several statements, CALL).
+
+A statement that has changed nothing has no GTID, and counts as not committed.
+"""
+
+import enum
+
+import attrs
+
+from ..wire.binlog_events import Commit, Commits
+from ..wire.gtid import Gtid, GtidSet
+
+__all__ = ["MAX_SUSPECTS", "Doubt", "Fate"]
+
+#: How many transactions are compared with the binary log one by one.
+MAX_SUSPECTS = 10_000
+
+#: Binary logs have a connection's number in four bytes.
+_THREAD_BITS = 0xFFFFFFFF
+
+
+class Fate(enum.Enum):
+    """What is known of a write."""
+
+    COMMITTED = "committed"
+    NOT_COMMITTED = "not committed"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class Doubt:
+    """A write whose answer was lost.
+
+    ``base`` is what the origin had executed, as it answered before the write was sent. ``acknowledged`` holds
+    transactions that are others': those that sessions were told of. ``origin`` is MySQL's server_uuid (in a
+    group, the group's name) or MariaDB's server_id; ``thread_id`` is the origin's number of the connection.
+    """
+
+    base: GtidSet
+    acknowledged: GtidSet
+    origin: str
+    thread_id: int
+
+    def suspects(self, executed: GtidSet) -> GtidSet:
+        """Which of the executed transactions may be the write."""
+        new = executed.of_server(self.origin)
+        base = self.base
+        if executed.is_mariadb:
+            for domain in executed.domains - new.domains:
+                # A position names the last writer only: any number since may be the origin's.
+                new = new.union(self._up_to(domain, executed.highest(domain)))
+            for domain in executed.domains:
+                # The origin numbers above all that it has seen.
+                base = base.union(self._up_to(domain, base.position_in(domain)))
+        return new.minus(base).without(self.acknowledged)
+
+    def _up_to(self, domain: str, number: int) -> GtidSet:
+        return GtidSet.parse(f"{domain}-{self.origin}-{number}", True)
+
+    def fate(self, executed: GtidSet, found: Commits | None = None, *, restarted: bool = False) -> Fate:
+        """What is known of the write, by what the server that is asked has executed.
+
+        ``found`` is all that its binary log has from ``base`` on, read after ``executed``; without it the
+        answer is never COMMITTED. ``restarted``: it is the origin itself, which was started again since
+        ``base``, so that numbers of connections have been given anew.
+        """
+        suspects = self.suspects(executed)
+        if found is None:
+            return Fate.UNKNOWN if suspects else Fate.NOT_COMMITTED
+        own = [each for each in found.commits if self._is_own(each, found, restarted)]
+        if own:
+            is_proof = len(own) == 1 and own[0].gtid in suspects and not (restarted and own[0].run)
+            return Fate.COMMITTED if is_proof else Fate.UNKNOWN
+        if suspects.count() > MAX_SUSPECTS:
+            return Fate.UNKNOWN
+        others = {
+            (each.gtid.domain, each.gtid.number)
+            for each in found.commits
+            if each.thread_id is not None or each.gtid.server != self.origin.lower()
+        }
+        named = all((each.domain, each.number) in others for each in suspects.gtids(MAX_SUSPECTS))
+        return Fate.NOT_COMMITTED if named else Fate.UNKNOWN
+
+    def _is_own(self, commit: Commit, found: Commits, restarted: bool) -> bool:
+        """Whether a transaction is of that connection, and neither older nor one that was answered."""
+        if commit.thread_id != self.thread_id & _THREAD_BITS or commit.gtid.server != self.origin.lower():
+            return False
+        if restarted and commit.run == found.runs:
+            return False
+        return commit.gtid not in self.acknowledged and not self._is_older(commit.gtid)
+
+    def _is_older(self, gtid: Gtid) -> bool:
+        return not GtidSet.of((str(gtid),), self.base.is_mariadb).minus(self.base)

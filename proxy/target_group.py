@@ -1,0 +1,286 @@
+"""The target group: who is the writer, who are the readers, and what becomes of clients when that changes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .config import Config, EndpointConfig, TargetConfig
+from .credentials.store import CredentialStore
+from .fate_finding import FateFinder
+from .mysql.backend.connection import BackendConnection
+from .mysql.frontend.context import ServerFacts
+from .mysql.session.fate import Fate
+from .pool.pool import Pool
+from .settings import reader_options, route_options, server_facts
+from .target_unit import TargetUnit
+from .targets.election import Candidate, Electorate, Outcome
+from .targets.health import HealthState
+from .targets.observation import Role
+from .targets.reader_route import Reader, ReaderRoute
+from .targets.routes import WriterRoute
+
+__all__ = ["TargetGroup"]
+
+#: Seconds that sessions have to leave a target which has been demoted and still answers.
+DEMOTION_GRACE = 5.0
+
+
+class TargetGroup:
+    """All targets of the proxy, and the routes to them."""
+
+    log = Logger()
+
+    def __init__(self, config: Config, store: CredentialStore, clock: Any) -> None:
+        self.config = config
+        self._store = store
+        self._clock = clock
+        self._started = False
+        self._electorate = Electorate()
+        self._writer: TargetUnit | None = None
+        #: The last writer there was.
+        self._former: TargetUnit | None = None
+        self._waiting_for_first: list[Deferred[None]] = []
+        self._deciding = self._decide_again = False
+        self._graces: set[Any] = set()
+        #: Called when another target has become the writer: what was learnt from the former may not hold.
+        self.on_new_writer: Callable[[], None] = lambda: None
+        self.writer_route: WriterRoute[BackendConnection] = WriterRoute(
+            lambda: route_options(self.config), clock
+        )
+        self._reader_routes: list[ReaderRoute[BackendConnection]] = []
+        self.units = {_key(options): self._unit(options) for options in config.target_group.targets}
+        self._fates = FateFinder(self, clock)
+
+    def _unit(self, options: TargetConfig) -> TargetUnit:
+        return TargetUnit(self.config, options, self._store, self._clock, self._changed)
+
+    def reader_route(self, endpoint: Callable[[], EndpointConfig]) -> ReaderRoute[BackendConnection]:
+        """A route to the readers, as an endpoint's options say."""
+        route: ReaderRoute[BackendConnection] = ReaderRoute(
+            self.writer_route, lambda: reader_options(self.config, endpoint()), self._clock
+        )
+        self._reader_routes.append(route)
+        return route
+
+    # Start, reload, stop
+
+    def start(self) -> None:
+        """Begin to watch the targets."""
+        self._started = True
+        for unit in self.units.values():
+            self._start(unit)
+
+    def _start(self, unit: TargetUnit) -> None:
+        unit.pool.start()
+        unit.monitor.start()
+        unit.monitor.first_probe().addCallback(lambda _: self._changed())
+
+    def reconfigure(self, config: Config) -> None:
+        """Other options are in force: targets come, go, or are used otherwise. ValueError, OSError."""
+        self.config = config
+        wanted = {_key(options): options for options in config.target_group.targets}
+        for key, unit in list(self.units.items()):
+            if key not in wanted:
+                del self.units[key]
+                self._remove(unit)
+        for key, options in wanted.items():
+            if key in self.units:
+                self.units[key].reconfigure(config, options)
+            else:
+                self.units[key] = unit = self._unit(options)
+                self.log.info("target {target} was added", target=unit.name)
+                if self._started:
+                    self._start(unit)
+        self._changed()
+
+    def _remove(self, unit: TargetUnit) -> None:
+        self.log.info("target {target} was removed", target=unit.name)
+        unit.monitor.stop()
+        if unit is self._writer:
+            self._writer = None
+            self.writer_route.use(None)
+        if unit is self._former:
+            self._former = None
+        unit.pool.evacuate()
+        unit.pool.stop()
+        unit.cut("the target was removed")
+
+    def retire_all(self) -> None:
+        """Replace all connections."""
+        for unit in self.units.values():
+            unit.pool.retire_all()
+
+    def stop(self) -> Deferred[Any]:
+        """Watch no more, close everything; fires when all connections are gone."""
+        for grace in self._graces:
+            if grace.active():
+                grace.cancel()
+        for unit in self.units.values():
+            unit.monitor.stop()
+        self.writer_route.stop()
+        for route in self._reader_routes:
+            route.stop()
+        return DeferredList([unit.pool.stop() for unit in self.units.values()])
+
+    # What is known
+
+    @property
+    def writer(self) -> TargetUnit | None:
+        """The target that takes writes."""
+        return self._writer
+
+    def ready(self) -> Deferred[None]:
+        """Fires once there is something to greet clients with: a writer, or an answer of every target."""
+        if self._is_ready():
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting_for_first.append(waiting)
+        return waiting
+
+    def _is_ready(self) -> bool:
+        units = self.units.values()
+        return self._writer is not None or all(
+            unit.health.state is not HealthState.REGISTERING for unit in units
+        )
+
+    def facts(self) -> ServerFacts:
+        """What clients are told of the server: the writer's, else anybody's."""
+        units = [self._writer] if self._writer is not None else []
+        units += [unit for unit in self.units.values() if unit.answer is not None]
+        first = units[0] if units else None
+        if first is None:
+            return server_facts(self.config, None, None)
+        return server_facts(self.config, first.answer, first.fresh_status)
+
+    def pools(self) -> Iterator[tuple[str, Pool[BackendConnection]]]:
+        """Each target's name and pool."""
+        for unit in list(self.units.values()):
+            yield unit.name, unit.pool
+
+    def may_kill(self, username: str) -> Deferred[bool]:
+        """Whether a user has the right to end what others run."""
+        unit = self._writer or next(iter(self.units.values()))
+        return unit.connector.may_kill(username)
+
+    # Who serves
+
+    def _changed(self) -> None:
+        """Something is known that was not before: decide anew."""
+        self._decide_again = True
+        if self._deciding:
+            return
+        self._deciding = True
+        try:
+            while self._decide_again:
+                self._decide_again = False
+                self._decide()
+        finally:
+            self._deciding = False
+        if self._waiting_for_first and self._is_ready():
+            waiting, self._waiting_for_first = self._waiting_for_first, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def _decide(self) -> None:
+        by_name = {unit.name: unit for unit in self.units.values()}
+        outcome = self._electorate.decide([self._candidate(unit) for unit in by_name.values()])
+        self._note(outcome)
+        writer = by_name.get(outcome.writer) if outcome.writer is not None else None
+        if writer is not self._writer:
+            self._move(writer, outcome)
+        readers = [self._reader(by_name[name]) for name in outcome.readers if name in by_name]
+        for route in self._reader_routes:
+            route.set_readers(readers)
+        for unit in self.units.values():
+            unit.monitor.set_fast(self._writer is None)
+            self._note_silence(unit, has_others=bool(readers) or self._writer is not None)
+
+    def _note_silence(self, unit: TargetUnit, *, has_others: bool) -> None:
+        """What runs on a target that does not answer is cut, if others can serve in its place."""
+        if unit.monitor.is_fit or unit.health.state is HealthState.REGISTERING:
+            unit.is_silent = False
+        elif not unit.is_silent and has_others and unit not in (self._writer, self._former):
+            unit.is_silent = True
+            unit.pool.evacuate()
+            unit.cut("the target does not answer")
+
+    @staticmethod
+    def _candidate(unit: TargetUnit) -> Candidate:
+        return Candidate(
+            unit.name,
+            unit.observation,
+            unit.monitor.is_fit,
+            unit.options.fenced,
+            unit.options.deployment,
+            registering=unit.monitor.registering,
+            suspect=unit.monitor.is_suspect,
+        )
+
+    def _reader(self, unit: TargetUnit) -> Reader[BackendConnection]:
+        lag = unit.observation.lag if unit.observation is not None else None
+        return Reader(unit.name, unit.pool, lag, unit.available_since)
+
+    def _note(self, outcome: Outcome) -> None:
+        for unit in self.units.values():
+            unit.monitor.stand(outcome.standing(unit.name))
+
+    def _move(self, writer: TargetUnit | None, outcome: Outcome) -> None:
+        before, self._writer = self._writer, writer
+        if writer is None:
+            self.log.warn("there is no writer, clients wait: {why}", why=outcome.why)
+        else:
+            self.log.info("target {target} is the writer", target=writer.name)
+            self.on_new_writer()
+        self.writer_route.use(None if writer is None else writer.pool)
+        if before is not None:
+            before.pool.evacuate()
+        if writer is None:
+            return
+        former, self._former = self._former, writer
+        if former is not None and former is not writer:
+            self._leave(former, outcome)
+
+    def _leave(self, unit: TargetUnit, outcome: Outcome) -> None:
+        """Another target is the writer: what runs on the former one must not write any more."""
+        observed = unit.observation
+        is_demoted = observed is not None and observed.role is Role.READ_ONLY
+        if not unit.monitor.is_fit or not is_demoted or unit.name in outcome.refused:
+            unit.cut("another target is the writer")
+            return
+        leaving = set(unit.connections)
+
+        def over() -> None:
+            self._graces.discard(grace)
+            for connection in leaving & unit.connections:
+                connection.abort("another target is the writer")
+
+        grace = self._clock.callLater(DEMOTION_GRACE, over)
+        self._graces.add(grace)
+
+    # Failover, as the command phase sees it
+
+    def target_leaves(self, connection: BackendConnection) -> None:
+        """Its target has said that it takes no writes: nobody gets it until it has said otherwise."""
+        unit = connection.unit
+        if unit is self._writer:
+            self.log.warn("target {target} takes no writes: clients wait for a writer", target=unit.name)
+            self._electorate.doubt(unit.name)
+            self._writer = None
+            self.writer_route.use(None)
+            unit.pool.evacuate()
+        unit.monitor.hurry()
+
+    def fate(self, connection: BackendConnection, sent_at: float) -> Deferred[Fate]:
+        """What has become of a write that was sent, not before ``sent_at``, on a connection now lost."""
+        return self._fates.find(connection, sent_at)
+
+    def log_failure(self, failure: Failure) -> None:
+        """Something that was not foreseen."""
+        self.log.failure("unforeseen failure in the target group", failure)
+
+
+def _key(options: TargetConfig) -> tuple[str, int]:
+    return options.host, options.port

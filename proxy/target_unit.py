@@ -1,0 +1,204 @@
+"""One target of the group: what opens its connections, their pool, and what watches it."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from .config import Config, TargetConfig
+from .credentials.store import CredentialStore
+from .mysql.backend.connection import BackendConnection
+from .mysql.backend.connector import BackendConnector
+from .mysql.backend.probe import Probe, ProbeResult
+from .mysql.backend.set_up import SetUp
+from .mysql.wire.gtid import GtidSet, MalformedGtid
+from .pool.pool import Pool
+from .settings import health_reason, pool_limits, probe_timing, statement_cap, target
+from .targets.health import TargetHealth
+from .targets.monitor import TargetMonitor
+from .targets.observation import Observation
+
+__all__ = ["MAX_POSITIONS", "TargetUnit"]
+
+#: Positions of a target that are remembered, one for each answered probe; a write that began before the
+#: oldest is not told from older ones.
+MAX_POSITIONS = 256
+
+
+#: GTIDs that are collected before they are made a set.
+MAX_NAMED = 256
+
+
+class TargetUnit:
+    """A target with all that the proxy has for it."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        config: Config,
+        options: TargetConfig,
+        store: CredentialStore,
+        clock: Any,
+        on_change: Callable[[], None],
+    ) -> None:
+        """``on_change`` is called when the target has said something, or has changed its health."""
+        self.config = config
+        self.options = options
+        self.answer: ProbeResult | None = None
+        self.available_since = 0.0
+        #: It does not answer, and its connections were cut for that.
+        self.is_silent = False
+        #: Every connection that is open, the pool's only.
+        self.connections: set[BackendConnection] = set()
+        #: Writes whose answers were lost, and of which nobody knows yet.
+        self.in_doubt = 0
+        #: GTIDs of the writes that the proxy's clients were told of, and those that were told last.
+        self._acknowledged: GtidSet | None = None
+        self._named: list[str] = []
+        #: Status flags of a connection that has done nothing yet.
+        self.fresh_status: int | None = None
+        self._positions: deque[tuple[float, GtidSet]] = deque(maxlen=MAX_POSITIONS)
+        self._store = store
+        self._clock = clock
+        self._on_change = on_change
+        self.connector = BackendConnector(
+            target(options), store.lookup, self._set_up, config.proxy.name, clock
+        )
+        self.connector.on_open = self._opened
+        self.name = self.connector.target.name
+        self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits(config, options, None), clock)
+        self.monitor: TargetMonitor[ProbeResult] = TargetMonitor(
+            self.name,
+            Probe(self.connector, self.monitor_user, lambda: self.config.target_group.topology),
+            lambda: probe_timing(self.options, self.config.target_group),
+            clock,
+            self._answered,
+            self._health_changed,
+            health_reason,
+        )
+
+    @property
+    def observation(self) -> Observation | None:
+        """What its last answered probe said."""
+        return None if self.answer is None else self.answer.observation
+
+    @property
+    def health(self) -> TargetHealth:
+        """As its monitor has it."""
+        return self.monitor.health
+
+    def reconfigure(self, config: Config, options: TargetConfig) -> None:
+        """Other options are in force. ValueError or OSError where its certificates cannot be read."""
+        self.connector.target = target(options)
+        changed = self._is_replaced(options) or (
+            self.config.target_group.connection_pool_config.init_query
+            != config.target_group.connection_pool_config.init_query
+        )
+        self.config, self.options = config, options
+        self.pool.resize(pool_limits(config, options, self.answer))
+        if changed:
+            self.pool.retire_all()
+
+    def _is_replaced(self, options: TargetConfig) -> bool:
+        """Whether connections opened before differ from those to come."""
+        names = ("tls", "tls_ca", "compression", "zstd_compression_level")
+        return any(getattr(self.options, name) != getattr(options, name) for name in names)
+
+    def position_before(self, moment: float) -> GtidSet | None:
+        """What it had executed at some time before this moment of the reactor's clock."""
+        found = [position for asked_at, position in self._positions if asked_at <= moment]
+        return found[-1] if found else None
+
+    def monitor_user(self) -> str | None:
+        """As whom it is probed."""
+        name = self.config.target_group.monitor_user_name
+        if name:
+            return name if self._store.lookup(name) is not None else None
+        credentials = self._store.credentials()
+        return credentials[0].username if credentials else None
+
+    def cut(self, why: str) -> None:
+        """End all its connections, whatever runs there."""
+        for connection in list(self.connections):
+            connection.abort(why)
+
+    def _set_up(self) -> SetUp:
+        init_query = self.config.target_group.connection_pool_config.init_query
+        if self.answer is None:
+            return SetUp(init_query)
+        cap = statement_cap(self.config, self.answer)
+        return SetUp(init_query, self.answer.tracked_variables, cap)
+
+    def _opened(self, connection: BackendConnection) -> None:
+        self.fresh_status = connection.status
+        connection.pool = self.pool
+        connection.on_gtid = self._acknowledge
+        connection.unit = self
+        self.connections.add(connection)
+        connection.when_lost(self._lost)
+
+    def _lost(self, connection: BackendConnection) -> None:
+        self.connections.discard(connection)
+        if connection.broke_off:
+            self.monitor.hurry()
+        self.pool.closed(connection)
+
+    def _acknowledge(self, gtid: str) -> None:
+        self._named.append(gtid)
+        if len(self._named) >= MAX_NAMED:
+            self._fold()
+
+    def _fold(self) -> None:
+        named, self._named = self._named, []
+        if self._acknowledged is not None:
+            try:
+                self._acknowledged = self._acknowledged.union(
+                    GtidSet.of(named, self._acknowledged.is_mariadb)
+                )
+            except MalformedGtid as problem:
+                self.log.warn(
+                    "target {target} has told what is no GTID: {problem}", target=self.name, problem=problem
+                )
+
+    @property
+    def acknowledged(self) -> GtidSet | None:
+        """The writes that the proxy's clients were told of; None where the target has no GTIDs."""
+        self._fold()
+        return self._acknowledged
+
+    def _answered(self, answer: ProbeResult) -> None:
+        before, self.answer = self.answer, answer
+        if before is None or before.max_connections != answer.max_connections:
+            limits = pool_limits(self.config, self.options, answer)
+            self.log.info(
+                "up to {limit} database connections to {target} (its max_connections is {maximum})",
+                limit=limits.max_connections,
+                target=self.name,
+                maximum=answer.max_connections,
+            )
+            self.pool.resize(limits)
+        self._note_identity(before, answer)
+        position = answer.observation.position
+        if isinstance(position, GtidSet):
+            if self._acknowledged is None:
+                self._acknowledged = GtidSet.parse("", is_mariadb=answer.is_mariadb)
+            self._positions.append((self._clock.seconds(), position))
+        self._on_change()
+
+    def _note_identity(self, before: ProbeResult | None, answer: ProbeResult) -> None:
+        """Another server behind the same name: no connection to the former one is to be used."""
+        old = "" if before is None else before.observation.identity
+        new = answer.observation.identity
+        if old and new and old != new:
+            self.log.warn(
+                "target {target} is another server now ({new}, was {old})", target=self.name, new=new, old=old
+            )
+            self.cut("another server has taken over its address")
+            self.pool.retire_all()
+
+    def _health_changed(self, before: TargetHealth, after: TargetHealth) -> None:
+        if before.state is not after.state:
+            self.available_since = self._clock.seconds()
+        self._on_change()
