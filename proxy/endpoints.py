@@ -6,10 +6,13 @@ from typing import Any
 import attrs
 
 from .config import Config, EndpointConfig, endpoints
+from .config.endpoint_options import READ_WRITE_SPLIT
 from .credentials.source import Credential
 from .mysql.frontend.context import EndpointContext
 from .mysql.frontend.registry import ClientRegistry
+from .mysql.session.read_functions import read_functions
 from .mysql.session.screen import Screen
+from .mysql.session.statement_kind import StatementKinds
 from .mysql.wire.auth.rsa import RsaKeyPair
 from .settings import client_options, server_tls
 from .target_group import TargetGroup
@@ -42,6 +45,8 @@ class Endpoints:
             group=group,
             failover=group,
             read_route=group.reader_route(lambda: self._configs[first.name]),
+            write_route=group.writer_route,
+            kinds=_kinds(first),
         )
         self.registry = ClientRegistry(self.default)
         self.default.find_client = self.registry.find
@@ -58,6 +63,7 @@ class Endpoints:
             self.default,
             route=self._group.writer_route if writes else readers,
             read_route=readers,
+            kinds=_kinds(endpoint),
             writes=writes,
             options=client_options(config, endpoint),
         )
@@ -80,6 +86,7 @@ class Endpoints:
             context = self._contexts[endpoint.name]
             context.options = client_options(config, endpoint)
             context.tls, context.screen = tls, screen
+            context.kinds = _kinds(endpoint)
 
     def _forget_server(self) -> None:
         """Another server may have other schemas, collations and defaults than the former one."""
@@ -88,3 +95,9 @@ class Endpoints:
             context.names_collations.clear()
             context.known_sets.clear()
             context.texts.doubt_all()
+
+
+def _kinds(endpoint: EndpointConfig) -> StatementKinds | None:
+    if endpoint.routing != READ_WRITE_SPLIT:
+        return None
+    return StatementKinds(read_functions(endpoint.read_only_functions))

@@ -17,6 +17,7 @@ __all__ = [
     "in_transaction",
     "interrupted",
     "malformed",
+    "no_reader",
     "not_owner",
     "packet_too_large",
     "privilege_needed",
@@ -64,6 +65,13 @@ def access_denied(username: str, *, using_password: bool) -> ClientError:
 def borrow_timeout() -> ClientError:
     """connection_borrow_timeout is over."""
     return ClientError(9501, "HY000", "Timed-out waiting to acquire database connection")
+
+
+def no_reader() -> ClientError:
+    """A READ_ONLY endpoint without any registered reader, where nothing else is to serve."""
+    return ClientError(
+        9501, "HY000", "rds-proxy: The target group doesn't have any associated read-only instances"
+    )
 
 
 def queue_full() -> ClientError:

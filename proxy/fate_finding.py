@@ -14,21 +14,17 @@ from twisted.logger import Logger
 
 from .mysql.backend.binlog_reading import commits_after
 from .mysql.backend.connection import BackendConnection
-from .mysql.backend.own_commands import ask, query
+from .mysql.backend.connector import PoolKey
 from .mysql.session.fate import Doubt, Fate
 from .mysql.wire.gtid import GtidSet
 from .targets.observation import Observation, Role
+from .thread_ending import PAUSE, end_thread
 
 if TYPE_CHECKING:
     from .target_group import TargetGroup
     from .target_unit import TargetUnit
 
 __all__ = ["FateFinder"]
-
-#: Seconds between two looks for what has not come yet: a writer, the end of a connection.
-PAUSE = 0.1
-
-_THREAD_EXISTS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID={}"
 
 
 @attrs.frozen
@@ -88,7 +84,7 @@ class FateFinder:
         if is_origin:
             restarted = _has_restarted(origin, observed.uptime, self._clock.seconds())
             if not restarted:
-                yield self._end_thread(writer, connection.thread_id)
+                yield self._end(writer, connection)
                 observed = (yield writer.monitor.ask_now()).observation
         elif observed.source or observed.replicates:
             # What it has not applied yet may still come.
@@ -119,25 +115,10 @@ class FateFinder:
                         return writer, answer.observation
             yield deferLater(self._clock, PAUSE)
 
-    @inlineCallbacks
-    def _end_thread(self, unit: "TargetUnit", number: int) -> Generator[Deferred[Any], Any, None]:
+    def _end(self, unit: "TargetUnit", connection: BackendConnection) -> Deferred[None]:
         """The server may not have noticed that the connection is gone, and go on with what was sent."""
-        username = unit.monitor_user()
-        if username is None:
-            raise RuntimeError("there is no user to ask with")
-        connection: BackendConnection = yield unit.connector.open_plain(username)
-        try:
-            while True:
-                (count,) = yield unit.connector.limited(ask(connection, _THREAD_EXISTS.format(number), 1))
-                if count == "0":
-                    return
-                try:
-                    yield unit.connector.limited(query(connection, f"KILL {number}"))
-                except Exception as problem:
-                    self.log.debug("KILL {number}: {problem}", number=number, problem=problem)
-                yield deferLater(self._clock, PAUSE)
-        finally:
-            connection.abort("done")
+        assert isinstance(connection.key, PoolKey)
+        return end_thread(unit.connector, connection.key.username, connection.thread_id, self._clock)
 
     @inlineCallbacks
     def _by_binary_log(

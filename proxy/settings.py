@@ -21,6 +21,7 @@ from .targets.damping import Timing
 from .targets.health import HealthReason
 from .targets.reader_route import ReaderOptions
 from .targets.routes import RouteOptions
+from .targets.switchover import SwitchoverOptions
 
 __all__ = [
     "RESERVED_CONNECTIONS",
@@ -36,6 +37,7 @@ __all__ = [
     "server_facts",
     "server_tls",
     "statement_cap",
+    "switchover_options",
     "target",
 ]
 
@@ -143,6 +145,17 @@ def reader_options(config: Config, endpoint: EndpointConfig) -> ReaderOptions:
         fallback_wait=endpoint.fallback_wait,
         max_replica_lag=endpoint.max_replica_lag,
         slow_start=config.target_group.slow_start,
+    )
+
+
+def switchover_options(config: Config) -> SwitchoverOptions:
+    """How a switchover goes about it."""
+    options = config.target_group.switchover
+    return SwitchoverOptions(
+        timeout=options.timeout,
+        promote=options.promote,
+        follow=bool(options.replication_user_name),
+        max_lag=options.max_replica_lag,
     )
 
 

@@ -1,15 +1,16 @@
 """The target group: who is the writer, who are the readers, and what becomes of clients when that changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from .config import Config, EndpointConfig, TargetConfig
+from .credentials.source import Credential
 from .credentials.store import CredentialStore
 from .fate_finding import FateFinder
+from .group_switchover import GroupSwitchover
 from .mysql.backend.connection import BackendConnection
 from .mysql.frontend.context import ServerFacts
 from .mysql.session.fate import Fate
@@ -21,6 +22,8 @@ from .targets.health import HealthState
 from .targets.observation import Role
 from .targets.reader_route import Reader, ReaderRoute
 from .targets.routes import WriterRoute
+from .targets.rows import TargetRow
+from .targets.switchover import SwitchoverReport
 
 __all__ = ["TargetGroup"]
 
@@ -53,6 +56,9 @@ class TargetGroup:
         self._reader_routes: list[ReaderRoute[BackendConnection]] = []
         self.units = {_key(options): self._unit(options) for options in config.target_group.targets}
         self._fates = FateFinder(self, clock)
+        self._switchover = GroupSwitchover(self, clock)
+        #: A switchover decides who is the writer.
+        self._is_held = False
 
     def _unit(self, options: TargetConfig) -> TargetUnit:
         return TargetUnit(self.config, options, self._store, self._clock, self._changed)
@@ -113,8 +119,10 @@ class TargetGroup:
         for unit in self.units.values():
             unit.pool.retire_all()
 
-    def stop(self) -> Deferred[Any]:
+    @inlineCallbacks
+    def stop(self) -> Generator[Deferred[Any], Any, None]:
         """Watch no more, close everything; fires when all connections are gone."""
+        yield self._switchover.stop()
         for grace in self._graces:
             if grace.active():
                 grace.cancel()
@@ -123,7 +131,7 @@ class TargetGroup:
         self.writer_route.stop()
         for route in self._reader_routes:
             route.stop()
-        return DeferredList([unit.pool.stop() for unit in self.units.values()])
+        yield DeferredList([unit.pool.stop() for unit in self.units.values()])
 
     # What is known
 
@@ -189,14 +197,18 @@ class TargetGroup:
         outcome = self._electorate.decide([self._candidate(unit) for unit in by_name.values()])
         self._note(outcome)
         writer = by_name.get(outcome.writer) if outcome.writer is not None else None
-        if writer is not self._writer:
+        if writer is not self._writer and not self._is_held:
             self._move(writer, outcome)
-        readers = [self._reader(by_name[name]) for name in outcome.readers if name in by_name]
+        readers = [
+            self._reader(unit, is_available=unit.name in outcome.readers)
+            for unit in by_name.values()
+            if unit is not self._writer and unit.name not in outcome.unused and not unit.options.fenced
+        ]
         for route in self._reader_routes:
             route.set_readers(readers)
         for unit in self.units.values():
             unit.monitor.set_fast(self._writer is None)
-            self._note_silence(unit, has_others=bool(readers) or self._writer is not None)
+            self._note_silence(unit, has_others=bool(outcome.readers) or self._writer is not None)
 
     def _note_silence(self, unit: TargetUnit, *, has_others: bool) -> None:
         """What runs on a target that does not answer is cut, if others can serve in its place."""
@@ -219,9 +231,10 @@ class TargetGroup:
             suspect=unit.monitor.is_suspect,
         )
 
-    def _reader(self, unit: TargetUnit) -> Reader[BackendConnection]:
+    @staticmethod
+    def _reader(unit: TargetUnit, *, is_available: bool) -> Reader[BackendConnection]:
         lag = unit.observation.lag if unit.observation is not None else None
-        return Reader(unit.name, unit.pool, lag, unit.available_since)
+        return Reader(unit.name, unit.pool, lag, unit.available_since, is_available)
 
     def _note(self, outcome: Outcome) -> None:
         for unit in self.units.values():
@@ -260,12 +273,44 @@ class TargetGroup:
         grace = self._clock.callLater(DEMOTION_GRACE, over)
         self._graces.add(grace)
 
+    # Switchover
+
+    def targets(self) -> Sequence[TargetRow]:
+        """All that are registered, for those who ask."""
+        return self._switchover.targets()
+
+    def switchover(self, name: str, timeout: float | None, asked_by: str) -> Deferred[SwitchoverReport]:
+        """Move all traffic to a target; never fails. ``timeout`` in seconds, None for the configured one."""
+        return self._switchover.start(name, timeout, asked_by)
+
+    def credential(self, username: str) -> Credential | None:
+        """What a user logs in with."""
+        return self._store.lookup(username)
+
+    def hold(self) -> None:
+        """Lend no connection to the writer, and let it be the writer whatever the targets say."""
+        self._is_held = True
+        self.writer_route.hold()
+
+    def release(self) -> None:
+        """Decide again by what the targets say, and lend."""
+        self._is_held = False
+        self._changed()
+        self.writer_route.release()
+
+    def adopt(self, name: str) -> None:
+        """A switchover has made this target the writer. KeyError for an unknown one."""
+        self._electorate.adopt(name)
+        [unit] = [unit for unit in self.units.values() if unit.name == name]
+        if unit is not self._writer:
+            self._move(unit, Outcome(writer=name))
+
     # Failover, as the command phase sees it
 
     def target_leaves(self, connection: BackendConnection) -> None:
         """Its target has said that it takes no writes: nobody gets it until it has said otherwise."""
-        unit = connection.unit
-        if unit is self._writer:
+        unit: TargetUnit = connection.unit
+        if unit is self._writer and not self._is_held:
             self.log.warn("target {target} takes no writes: clients wait for a writer", target=unit.name)
             self._electorate.doubt(unit.name)
             self._writer = None
@@ -276,10 +321,6 @@ class TargetGroup:
     def fate(self, connection: BackendConnection, sent_at: float) -> Deferred[Fate]:
         """What has become of a write that was sent, not before ``sent_at``, on a connection now lost."""
         return self._fates.find(connection, sent_at)
-
-    def log_failure(self, failure: Failure) -> None:
-        """Something that was not foreseen."""
-        self.log.failure("unforeseen failure in the target group", failure)
 
 
 def _key(options: TargetConfig) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from .pool.pool import Pool
 from .settings import health_reason, pool_limits, probe_timing, statement_cap, target
 from .targets.health import TargetHealth
 from .targets.monitor import TargetMonitor
-from .targets.observation import Observation
+from .targets.observation import Observation, Role
 
 __all__ = ["MAX_POSITIONS", "TargetUnit"]
 
@@ -110,6 +110,19 @@ class TargetUnit:
         """What it had executed at some time before this moment of the reactor's clock."""
         found = [position for asked_at, position in self._positions if asked_at <= moment]
         return found[-1] if found else None
+
+    def has_executed(self, gtid: str) -> bool:
+        """Whether its last word, or its being the writer, tells that it has this transaction."""
+        observed = self.observation
+        if observed is None or observed.role is Role.READ_WRITE:
+            return observed is not None
+        position = observed.position
+        if not isinstance(position, GtidSet):
+            return False
+        try:
+            return position.covers(GtidSet.of((gtid,), position.is_mariadb))
+        except MalformedGtid:
+            return False
 
     def monitor_user(self) -> str | None:
         """As whom it is probed."""

@@ -72,7 +72,11 @@ class PoolState:
     @property
     def outstanding(self) -> int:
         """How many have a connection or wait for one."""
-        return self._ledger.borrowed + len(self._ledger.deadlines)
+        # Asked for each read: no detours.
+        ledger = self._ledger
+        return (
+            len(self._slots) - ledger.idle - ledger.closing + (len(ledger.deadlines) if self._waiting else 0)
+        )
 
     def is_failing(self, key: Hashable) -> bool:
         """Whether the latest attempt to open a connection for the key failed, a moment ago."""

@@ -77,6 +77,7 @@ class TargetMonitor(Generic[AnswerT]):
         self._is_running = False
         self._was_asked = False
         self._is_fast = False
+        self._is_urgent = False
         self._hurry_until = 0.0
         self._began = 0.0
         self._question: Deferred[AnswerT] | None = None
@@ -133,16 +134,18 @@ class TargetMonitor(Generic[AnswerT]):
     def hurry(self) -> None:
         """A backend error was seen: ask at once, unless a question is under way, and faster for a while."""
         self._hurry_until = self._clock.seconds() + HURRY_TIME
+        self._is_urgent = self._question is None
         self._ask_in(self._began + LEAST_GAP - self._clock.seconds())
 
     def set_fast(self, is_fast: bool) -> None:
         """Ask at the fast interval, until told otherwise."""
-        self._is_fast = is_fast
-        self.retime()
+        if is_fast is not self._is_fast:
+            self._is_fast = is_fast
+            self.retime()
 
     def retime(self) -> None:
-        """The timing has changed; it holds for the next question."""
-        if self._next is not None:
+        """The timing has changed; it holds for the next question, unless that is hurried."""
+        if self._next is not None and not self._is_urgent:
             self._schedule()
 
     def first_probe(self) -> Deferred[None]:
@@ -176,6 +179,7 @@ class TargetMonitor(Generic[AnswerT]):
 
     def _ask(self) -> None:
         self._next = None
+        self._is_urgent = False
         self._began = self._clock.seconds()
         self._askers, self._next_askers = self._next_askers, []
         question = within(maybeDeferred(self._probe.ask), self._timing().timeout, self._clock)

@@ -28,6 +28,9 @@ TOGETHER = 5.0
 """Targets that come at most so many seconds after the first one start together with it: not slowly."""
 
 
+_MOST = (True, float("inf"), float("inf"))
+
+
 @attrs.frozen
 class Reader(Generic[ConnectionT]):
     """A target that may be read from, as last seen."""
@@ -68,6 +71,7 @@ class Candidate(Generic[ConnectionT]):
     """A target that may be chosen."""
 
     pool: Pool[ConnectionT]
+    capacity: int
     available_since: float
     turn: float = 0.0
     """Grows each time that it is chosen, the more the smaller its share."""
@@ -75,8 +79,7 @@ class Candidate(Generic[ConnectionT]):
 
     def work(self, more: int = 0) -> float:
         """Its outstanding work, relative to what it may take, with so many borrowers more."""
-        pool = self.pool
-        return (pool.outstanding + more) / (pool.limits.max_connections * self.share)
+        return (self.pool.outstanding + more) / (self.capacity * self.share)
 
 
 class ReaderChoice(Generic[ConnectionT]):
@@ -107,6 +110,7 @@ class ReaderChoice(Generic[ConnectionT]):
         self._candidates = {
             reader.pool: Candidate(
                 reader.pool,
+                reader.pool.limits.max_connections,
                 reader.available_since,
                 before[reader.pool].turn if reader.pool in before else self._turn,
             )
@@ -136,10 +140,15 @@ class ReaderChoice(Generic[ConnectionT]):
             self._grows = now < self._growing_until
             for each in candidates.values():
                 each.share = share(each.available_since, self._first_since, now, self._slow_start)
-        best, least = None, None
+        best, least = None, _MOST
         for each in candidates.values():
-            rank = (_is_troubled(each.pool, key), each.work(), each.turn)
-            if least is None or rank < least:
+            pool = each.pool
+            rank = (
+                pool.is_short or pool.is_failing(key),
+                pool.outstanding / (each.capacity * each.share),
+                each.turn,
+            )
+            if rank < least:
                 best, least = each, rank
         if best is None or preferred is None or preferred is best.pool:
             return best

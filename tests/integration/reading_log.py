@@ -50,7 +50,7 @@ def read_log(
     if isinstance(answer, str):
         raise BinlogUnreadable(answer)
     commits = (Commit(Gtid(*gtid), server, thread, run) for gtid, server, thread, run in answer["commits"])
-    return Commits(tuple(commits), answer["runs"])
+    return Commits(tuple(commits), answer["runs"], answer["server_id"])
 
 
 @inlineCallbacks
@@ -71,7 +71,7 @@ def _main(reactor: Any, text: str) -> Any:
         print(json.dumps(str(problem)))
     else:
         listed = [(each.gtid, each.server_id, each.thread_id, each.run) for each in found.commits]
-        print(json.dumps({"commits": listed, "runs": found.runs}))
+        print(json.dumps({"commits": listed, "runs": found.runs, "server_id": found.server_id}))
 
 
 if __name__ == "__main__":

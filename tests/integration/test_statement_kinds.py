@@ -162,7 +162,7 @@ TRANSACTIONS = (
     ),
     *("CREATE USER IF NOT EXISTS someone", "GRANT SELECT ON *.* TO someone", "DROP USER someone"),
     *("ANALYZE TABLE t", "CHECK TABLE t", "OPTIMIZE TABLE plain_log", "REPAIR TABLE plain_log"),
-    *("CHECKSUM TABLE t", "FLUSH TABLES", "FLUSH STATUS", "LOCK TABLES log WRITE", "UNLOCK TABLES"),
+    *("CHECKSUM TABLE t", "FLUSH TABLES", "FLUSH STATUS", "LOCK TABLES log READ", "UNLOCK TABLES"),
     *("CACHE INDEX plain_log IN DEFAULT", "LOAD INDEX INTO CACHE plain_log", "PREPARE q FROM 'COMMIT'"),
     *(
         "EXECUTE q",
@@ -256,6 +256,7 @@ def database_pair(server: Any) -> Iterator[Database]:
         version = one(client, "SELECT VERSION()")
         for each in (client, watcher):
             run(each, f"USE {SCHEMA}")
+            run(each, "SET SESSION lock_wait_timeout = 3")
         run(watcher, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         run(client, "SET @x = 1")
         yield Database(client, watcher, read_functions((), [(version, "MariaDB" in version)]))

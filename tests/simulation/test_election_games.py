@@ -1,7 +1,7 @@
 """Three servers and a green one, their monitors and the electorate, through random failures on a fake clock.
 
 Hypothesis plays the operator, the network and the failover tool, also badly: it promotes two at once,
-restarts a dead primary as one, demotes and fences whom it likes, and what a probe says may have been overtaken.
+restarts a dead primary as one, demotes and fences whom it likes, and what a probe says may be overtaken.
 """
 
 import attrs
@@ -286,13 +286,13 @@ class Games(RuleBasedStateMachine):
         self.clock.advance(seconds)
 
     def rest(self, seconds):
+        """Each timer rings in time."""
         end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end:
-            calls = self.clock.getDelayedCalls()
-            due = min((call.getTime() for call in calls), default=end)
-            self.clock.advance(max(0.0, min(due, end) - self.clock.seconds()))
-            if due <= self.clock.seconds() == end:
-                break
+        while calls := [call for call in self.clock.getDelayedCalls() if call.getTime() <= end]:
+            due = min(call.getTime() for call in calls)
+            self.clock.rightNow = max(self.clock.rightNow, due)
+            self.clock.advance(0.0)
+        self.clock.rightNow = max(self.clock.rightNow, end)
 
     # What must come of it
 

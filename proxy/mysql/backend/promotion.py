@@ -137,7 +137,11 @@ class TargetControl:
 
     @inlineCallbacks
     def _end_admins(self, session: "_Session", notes: list[str]) -> _Steps:
-        """A MariaDB's users with the right to do so write to it although it is read-only."""
+        """A MariaDB's users with the right to do so write to it although it is read-only.
+
+        Who they are is told to those who may read the schema mysql. Others must trust in the comparison of
+        positions.
+        """
         try:
             answer: Answer = yield session.run(_ADMINS)
             admins = {row[0] for row in answer.rows} - {self._username()}

@@ -181,6 +181,8 @@ class CommandPhase(RecoveryPhase):
             if self._is_answered(need):
                 return
             need = attrs.evolve(need, reads=need.reads & ~Diagnostics.CONDITIONS)
+        if self._context.kinds is not None and self.tenancy.connection is None:
+            need = self._as_read(need)
         self._need = need
         self.tenancy.acquire(need, self._send, self.refuse)
 
@@ -383,6 +385,11 @@ class CommandPhase(RecoveryPhase):
         if self.tenancy.connection is not None and self.value.tie() is Tie.NONE:
             self.tenancy.release()
         self._next()
+
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether the session runs nothing and has no transaction."""
+        return self._stage is _IDLE and not self.value.in_transaction
 
     # The end
 

@@ -9,11 +9,13 @@ from twisted.internet.defer import Deferred, succeed
 from ...credentials.source import Credential
 from ...networks import NO_NETWORKS, Networks
 from ...pool.pool import Pool
+from ...targets.reader_route import ReaderRoute
 from ...targets.routes import Route
 from ..backend.connection import BackendConnection
 from ..session.fate import Fate
 from ..session.prepared import PreparedTexts
 from ..session.screen import Screen
+from ..session.statement_kind import StatementKinds
 from ..wire.auth.rsa import RsaKeyPair
 from ..wire.capabilities import NO_CAPABILITIES, Capability
 from ..wire.compression_choice import COMPRESSION_ALGORITHMS
@@ -126,7 +128,11 @@ class EndpointContext:
     #: Answers and does what PROXY statements are about; None where there is no group.
     group: Any = None
     #: To the readers, for an endpoint that reads there.
-    read_route: Route[BackendConnection] | None = None
+    read_route: ReaderRoute[BackendConnection] | None = None
+    #: To the writer, whatever the endpoint.
+    write_route: Route[BackendConnection] | None = None
+    #: What statements do to data, for an endpoint that sends reads elsewhere than writes.
+    kinds: StatementKinds | None = None
     #: Whether this endpoint's clients are to have a target that takes writes.
     writes: bool = True
     #: A client's protocol by its connection id.

@@ -15,11 +15,13 @@ import enum
 import re
 from typing import Any, Final
 
+import attrs
 from twisted.python.failure import Failure
 
 from ...errors import ClientError, interrupted, rolled_back
 from ..backend.connection import BackendConnection
 from ..session.fate import Fate
+from ..session.need import JUST_A_READ, NOTHING, Need
 from ..session.statement_kind import StatementKind, Traits, traits_of
 from ..session.value import Tie
 from ..wire.commands import Command, ResponseKind
@@ -149,6 +151,21 @@ class RecoveryPhase(ReplayPhase):
             self.pin_watch.follow()
         self._scanner.begin(ResponseKind.NONE)
         self.channel.resume("target")
+
+    def _as_read(self, need: Need) -> Need:
+        """Let a reader run the present command, if it only reads and the session has nothing open."""
+        kinds, value = self._context.kinds, self.value
+        code = self._packet[HEADER]
+        if kinds is None or need.reads or need.real or self._intake.uploading:
+            return need
+        if (code != _QUERY and code not in EXECUTIONS) or not value.status & _AUTOCOMMIT:
+            return need
+        if value.tie() is not Tie.NONE or value.is_doubtful:
+            return need
+        traits = kinds.traits(self._screening.text, self._screening.dialect())
+        if traits.kind is not StatementKind.READ or not traits.anywhere:
+            return need
+        return JUST_A_READ if need is NOTHING else attrs.evolve(need, is_read=True)
 
     def _recover(self, connection: BackendConnection | None, reason: str) -> None:
         """The connection of the present command is gone; the client has seen nothing of an answer."""

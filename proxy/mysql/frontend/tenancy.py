@@ -25,6 +25,7 @@ from .losses import loss_of
 from .parting import abandon, recover
 from .replaying import without_what_is_gone
 from .retries import Retries
+from .routing import Routes
 from .transfer import bring, is_ready, lacks_statement, needs_alone, prepare, settle
 from .visible import visible_error
 from .whereabouts import Whereabouts
@@ -53,6 +54,8 @@ class Tenancy:
         "_pending",
         "_program",
         "_retries",
+        "_route",
+        "_routes",
         "_value",
         "_was_asked",
         "_whereabouts",
@@ -87,6 +90,9 @@ class Tenancy:
         #: The proxy has asked the connection something since the session's last statement.
         self._was_asked = False
         self._whereabouts = Whereabouts(context, key, value)
+        self._routes = Routes(context)
+        #: What most statements go by.
+        self._route = self._routes.route
 
     # Getting a connection
 
@@ -117,6 +123,7 @@ class Tenancy:
             return
         value = self._value
         reads = need.reads
+        route = self._route if need is NOTHING else self._routes.route_for(need)
         if reads is not _NO_READS or value.insert_id_at is not None or value.code_ran_at is not None:
             try:
                 connection, reads = self._choose(need)
@@ -124,16 +131,16 @@ class Tenancy:
                 refused(refusal)
                 return
         if connection is None:
-            connection = self._context.route.take(self._key, value.settings)
+            connection = route.take(self._key, value.settings)
         while connection is not None and connection.lost is not None:
             # Cut just now, and not yet reported as closed.
             reads = need.reads
             connection.pool.discard(connection)
-            connection = self._context.route.take(self._key, value.settings)
+            connection = route.take(self._key, value.settings)
         if connection is not None:
             self._take(connection, need if reads is need.reads else _reading(need, reads), granted, refused)
             return
-        self._pending = borrow = self._context.route.borrow(self._key, value.settings, self._program)
+        self._pending = borrow = route.borrow(self._key, value.settings, self._program)
 
         def borrowed(connection: BackendConnection) -> None:
             self._pending = None
@@ -239,6 +246,9 @@ class Tenancy:
         if self._over:
             connection.pool.give_back(connection)
             return
+        if self._routes.is_sticky and self._routes.is_behind(connection, self._value, need):
+            self._catch_up(connection, need, granted, refused)
+            return
         if not self._whereabouts.is_last(connection):
             self._value.moves()
             if need.calls and not self._value.diagnostics.counts.is_mariadb:
@@ -275,6 +285,23 @@ class Tenancy:
         preparing = connection.limited(prepare(connection, self._value, need, self._context.clock.seconds))
         preparing.addCallbacks(prepared, not_prepared)
         preparing.addErrback(self._unforeseen, refused)
+
+    def _catch_up(
+        self,
+        connection: BackendConnection,
+        need: Need,
+        granted: Callable[[BackendConnection], None],
+        refused: Callable[[ClientError], None],
+    ) -> None:
+        """Wait until the session's writes are there; where that takes too long the writer is asked."""
+
+        def caught_up(is_there: bool) -> None:
+            if is_there:
+                self._take(connection, attrs.evolve(need, is_fresh=True), granted, refused)
+            elif not self._over:
+                self._acquire(attrs.evolve(need, is_read=False, from_writer=True), granted, refused)
+
+        self._routes.catch_up(connection, self._value.last_gtid, caught_up)
 
     def _not_prepared(self, connection: BackendConnection, failure: Failure) -> ClientError:
         """The session's value could not be replayed: its schema is gone, or the connection is."""

@@ -10,12 +10,14 @@ from ...errors import (
     connection_lost,
     internal_error,
     malformed,
+    no_reader,
     packet_too_large,
     queue_full,
     shutting_down,
     wrong_sequence,
 )
 from ...pool.errors import BorrowTimeout, PoolClosed, QueueFull
+from ...targets.errors import NoReader
 from ..backend.errors import ConnectFailed, TargetError, UnfitTarget
 from ..wire.datatypes import MalformedPacket
 from ..wire.framing import PacketTooLarge
@@ -52,6 +54,8 @@ def visible_error(problem: BaseException | None) -> ClientError:
         return borrow_timeout()
     if isinstance(problem, QueueFull):
         return queue_full()
+    if isinstance(problem, NoReader):
+        return no_reader()
     if isinstance(problem, PoolClosed):
         return shutting_down()
     if isinstance(problem, TargetError):

@@ -56,17 +56,24 @@ class Doubt:
     origin: str
     thread_id: int
 
+    def is_origins(self, server: str) -> bool:
+        """Whether a server's name in a GTID may be the origin's.
+
+        What sessions were told shows under which name the origin writes. It is not its own in a group.
+        """
+        return self.acknowledged.servers != {self.origin.lower()} or server == self.origin.lower()
+
     def suspects(self, executed: GtidSet) -> GtidSet:
         """Which of the executed transactions may be the write."""
-        new = executed.of_server(self.origin)
-        base = self.base
+        new, base = executed.where(self.is_origins), self.base
         if executed.is_mariadb:
-            for domain in executed.domains - new.domains:
-                # A position names the last writer only: any number since may be the origin's.
-                new = new.union(self._up_to(domain, executed.highest(domain)))
             for domain in executed.domains:
+                if domain not in new.domains:
+                    # A position names the last writer only: any number since may be the origin's.
+                    new = new.union(self._up_to(domain, executed.highest(domain)))
                 # The origin numbers above all that it has seen.
-                base = base.union(self._up_to(domain, base.position_in(domain)))
+                for source in new.sources_in(domain):
+                    base = base.union(GtidSet.parse(f"{source}-{base.position_in(domain)}", True))
         return new.minus(base).without(self.acknowledged)
 
     def _up_to(self, domain: str, number: int) -> GtidSet:
@@ -76,8 +83,8 @@ class Doubt:
         """What is known of the write, by what the server that is asked has executed.
 
         ``found`` is all that its binary log has from ``base`` on, read after ``executed``; without it the
-        answer is never COMMITTED. ``restarted``: it is the origin itself, which was started again since
-        ``base``, so that numbers of connections have been given anew.
+        answer is never COMMITTED. ``restarted``: it is the origin itself, and was started again after the
+        connection had been opened, so that numbers of connections have been given anew.
         """
         suspects = self.suspects(executed)
         if found is None:
@@ -91,16 +98,17 @@ class Doubt:
         others = {
             (each.gtid.domain, each.gtid.number)
             for each in found.commits
-            if each.thread_id is not None or each.gtid.server != self.origin.lower()
+            if each.thread_id is not None or not self.is_origins(each.gtid.server)
         }
         named = all((each.domain, each.number) in others for each in suspects.gtids(MAX_SUSPECTS))
         return Fate.NOT_COMMITTED if named else Fate.UNKNOWN
 
     def _is_own(self, commit: Commit, found: Commits, restarted: bool) -> bool:
         """Whether a transaction is of that connection, and neither older nor one that was answered."""
-        if commit.thread_id != self.thread_id & _THREAD_BITS or commit.gtid.server != self.origin.lower():
+        if commit.thread_id != self.thread_id & _THREAD_BITS or not self.is_origins(commit.gtid.server):
             return False
-        if restarted and commit.run == found.runs:
+        if commit.server_id == found.server_id and (commit.run == found.runs) is restarted:
+            # The origin's own log: it is of another life of the server than the connection.
             return False
         return commit.gtid not in self.acknowledged and not self._is_older(commit.gtid)
 

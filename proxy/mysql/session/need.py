@@ -6,7 +6,7 @@ from .given_numbers import NO_NUMBERS, GivenNumbers
 from .prepared import OpenStatement, ServerState
 from .verdict import Diagnostics
 
-__all__ = ["NOTHING", "Need"]
+__all__ = ["JUST_A_READ", "NOTHING", "Need"]
 
 
 @attrs.frozen
@@ -16,6 +16,8 @@ class Need:
     ``variables``: names of the user variables that are read. ``real``: text statements that are to be there
     by the client's own names. ``given``: numbers that the statement finds in variables of the proxy.
     ``alone``: no other session has used the connection since it was reset.
+    ``is_read``: a reader may run it; ``from_writer``: only the writer, as no reader has the session's writes;
+    ``is_fresh``: the reader is known to have them.
     ``calls``: it calls a procedure, perhaps. ``no_rows``: the statement before it is to have counted no rows.
     """
 
@@ -28,6 +30,10 @@ class Need:
     calls: bool = False
     no_rows: bool = False
     alone: bool = False
+    is_read: bool = False
+    from_writer: bool = False
+    is_fresh: bool = False
 
 
 NOTHING = Need()
+JUST_A_READ = Need(is_read=True)

@@ -87,8 +87,8 @@ class BinlogScanner:
         #: The events of the last transaction name more than one connection.
         self._is_mixed = False
         self._runs = 0
-        #: The server whose log this is, as the last file names it. Only there is each connection's number right:
-        #: a replica's log may have its own, or that of another transaction.
+        #: The server whose log this is, as the last file names it. Only its own transactions have the right
+        #: connection for certain: a replica names its own thread, or one of an earlier transaction.
         self._owner: int | None = None
         self._has_rotated = False
         self._checksum = 0
@@ -96,7 +96,7 @@ class BinlogScanner:
     @property
     def found(self) -> Commits:
         """All transactions so far."""
-        return Commits(tuple(self._commits), self._runs)
+        return Commits(tuple(self._commits), self._runs, self._owner)
 
     def feed(self, data: bytes) -> None:
         """Take a chunk. Raises MalformedPacket, UnreadableEvent or TooMuchLog."""
@@ -142,7 +142,7 @@ class BinlogScanner:
     def _payload(self, payload: bytes) -> None:
         first = payload[:1]
         if first == _OK:
-            self._event(Event.of(payload[1:]))
+            self._event(Event.of(payload[1:], self._checksum))
         elif first == _EOF:
             self.done = True
         elif first == _ERR:
@@ -158,7 +158,7 @@ class BinlogScanner:
         elif kind == EventType.TAGGED_GTID:
             self._begin(event, event.tagged_gtid(), None)
         elif kind == EventType.MARIADB_GTID:
-            self._begin(event, event.mariadb_gtid(), event.mariadb_thread(self._checksum))
+            self._begin(event, event.mariadb_gtid(), event.mariadb_thread())
         elif kind == EventType.ANONYMOUS_GTID:
             raise UnreadableEvent("a transaction without a GTID")
         elif kind == EventType.QUERY:

@@ -81,10 +81,15 @@ class Commit:
 
 @attrs.frozen
 class Commits:
-    """All transactions in a binary log from some point on; ``runs`` as ``run`` of one that would follow."""
+    """All transactions in a binary log from some point on.
+
+    ``runs`` is as ``run`` of one that would follow; ``server_id`` that of the server whose log it is, None if
+    it is not known.
+    """
 
     commits: tuple[Commit, ...] = ()
     runs: int = 0
+    server_id: int | None = None
 
 
 @attrs.frozen
@@ -96,13 +101,18 @@ class Event:
     head: bytes = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, head: bytes) -> "Event":
-        """``head`` may be cut off, or go on behind the event. Raises MalformedPacket."""
+    def of(cls, head: bytes, checksum: int = 0) -> "Event":
+        """``head`` may be cut off, or go on behind the event; ``checksum``: bytes of it at the event's end.
+
+        Raises MalformedPacket.
+        """
         reader = Reader(head, 4)
-        kind, server_id = reader.integer(1), reader.integer(4)
-        if len(head) < _HEADER:
+        kind, server_id, size = reader.integer(1), reader.integer(4), reader.integer(4)
+        if min(len(head), size) < _HEADER:
             raise MalformedPacket("an event is too short")
-        return cls(kind, server_id, head)
+        # A format description is what tells of checksums.
+        end = size if kind == EventType.FORMAT_DESCRIPTION else size - checksum
+        return cls(kind, server_id, head[:end])
 
     def checksum(self) -> int:
         """FORMAT_DESCRIPTION: how many bytes of checksum the events that follow have."""
@@ -148,9 +158,9 @@ class Event:
         number = reader.integer(8)
         return Gtid(f"{reader.integer(4)}-{self.server_id}", number)
 
-    def mariadb_thread(self, checksum: int) -> int | None:
+    def mariadb_thread(self) -> int | None:
         """MARIADB_GTID: what stands behind its optional fields from MariaDB 11.5 on."""
-        reader = Reader(self.head[: len(self.head) - checksum], _HEADER + 12)
+        reader = Reader(self.head, _HEADER + 12)
         flags = reader.integer(1)
         if flags & _GROUP_COMMIT:
             reader.take(8)
@@ -175,7 +185,7 @@ class Event:
         reader.take(reader.integer(2))
         reader.take(schema + 1)
         word = reader.rest().split(None, 1)[:1]
-        return bool(word) and word[0].upper().rstrip(b";") not in _AROUND_ROWS
+        return bool(word) and word[0].upper() not in _AROUND_ROWS
 
     def payload_thread(self) -> int | None:
         """TRANSACTION_PAYLOAD: the thread of the first event inside, if that is a statement."""

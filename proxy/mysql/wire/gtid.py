@@ -12,7 +12,7 @@ What a MariaDB set does not know it does not claim: see ``covers``.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Self
 
 from .intervals import NONE, Intervals, count, difference, includes, normal, union, with_number
@@ -151,11 +151,24 @@ class GtidSet:
             return False
         return not other or (self.is_mariadb == other.is_mariadb and not other.minus(self))
 
+    def where(self, has_written: Callable[[str], bool]) -> "GtidSet":
+        """What the servers (or groups) of certain names have written."""
+        found = {source: each for source, each in self._numbers.items() if has_written(server_of(source))}
+        return GtidSet(found, is_mariadb=self.is_mariadb)
+
     def of_server(self, server: str) -> "GtidSet":
         """What one server (or group) has written: MySQL's UUID, MariaDB's server_id."""
         wanted = server.lower()
-        found = {source: each for source, each in self._numbers.items() if server_of(source) == wanted}
-        return GtidSet(found, is_mariadb=self.is_mariadb)
+        return self.where(lambda each: each == wanted)
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """The names of all that have written."""
+        return frozenset(map(server_of, self._numbers))
+
+    def sources_in(self, domain: str) -> list[str]:
+        """Whose numbers are in a domain, each with the domain."""
+        return [source for source in self._numbers if domain_of(source) == domain]
 
     def highest(self, domain: str) -> int:
         """The highest number in a domain, 0 if there is none."""

@@ -229,6 +229,15 @@ def test_hurry_asks_at_once_and_faster_for_a_while(settled: Watched) -> None:
     assert settled.time_until_asked() == TIMING.interval
 
 
+def test_a_change_of_pace_does_not_delay_a_hurried_question(settled: Watched) -> None:
+    settled.time_until_asked()
+    settled.answer()
+    settled.monitor.hurry()
+    settled.monitor.set_fast(True)
+    settled.monitor.retime()
+    assert settled.time_until_asked() < TIMING.fast_interval
+
+
 def test_a_hundred_errors_are_a_few_questions(settled: Watched) -> None:
     settled.advance(1.0)
     count = settled.count
