@@ -64,6 +64,11 @@ bench: $(VENV)/dev.stamp ## measure the proxy against a direct connection and HA
 	@$(BIN)/python -m proxy.demo.install
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-failover
+bench-failover: $(VENV)/dev.stamp ## measure how long a failover keeps clients waiting (ARGS="--rounds 2 --only kill")
+	@$(BIN)/python -m proxy.demo.install
+	@$(BIN)/python -m tests.bench.failover $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/fuzz.stamp ## fuzz every parser and whole sessions for ten minutes (ARGS="--seconds 60 scanner")
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -15,6 +15,7 @@ from .mysql.backend.set_up import SetUp
 from .mysql.wire.gtid import GtidSet, MalformedGtid
 from .pool.pool import Pool
 from .settings import health_reason, pool_limits, probe_timing, statement_cap, target
+from .targets.addresses import AddressWatch, resolve_with
 from .targets.health import TargetHealth
 from .targets.monitor import TargetMonitor
 from .targets.observation import Observation, Role
@@ -71,13 +72,26 @@ class TargetUnit:
         self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits(config, options, None), clock)
         self.monitor: TargetMonitor[ProbeResult] = TargetMonitor(
             self.name,
-            Probe(self.connector, self.monitor_user, lambda: self.config.target_group.topology),
+            Probe(
+                self.connector,
+                self.monitor_user,
+                lambda: self.config.target_group.topology,
+                self._address_watch(clock),
+            ),
             lambda: probe_timing(self.options, self.config.target_group),
             clock,
             self._answered,
             self._health_changed,
             health_reason,
         )
+
+    def _address_watch(self, clock: Any) -> AddressWatch | None:
+        """A name may move to another server while the old one still answers, as in RDS Multi-AZ."""
+        resolver = getattr(clock, "nameResolver", None)
+        if resolver is None:
+            return None
+        interval = self.config.target_group.address_refresh_interval
+        return AddressWatch(lambda: self.options.host, resolve_with(resolver), clock, interval)
 
     @property
     def observation(self) -> Observation | None:

@@ -69,7 +69,7 @@ class RoutingOptions:
         check=_check_function,
         check_text="`name` or `schema.name`",
         description="Stored functions that change nothing; with `read_write_split` a SELECT that calls any "
-        "other one goes to the writer.",
+        "other one goes to the writer. `schema.name` counts where a statement names the schema.",
     )
     causal_reads: bool = option(
         attrs.Factory(_splits, takes_self=True),

@@ -30,7 +30,7 @@ class Candidate:
     deployment: str = BLUE
     #: There is no verdict on it yet.
     registering: bool = False
-    #: Its last question failed: what it has said may be old.
+    #: Its last question was not answered in time: what it has said may be old.
     suspect: bool = False
 
     @property
@@ -71,7 +71,7 @@ def strictly_covers(one: Position | None, other: Position | None) -> bool:
 
 @attrs.frozen
 class Outcome:
-    """Who serves. A name is in one of writer, readers, refused and unused, or has given no answer."""
+    """Who serves. No name has two parts; one has none if it does not answer, or nothing is decided yet."""
 
     writer: str | None
     readers: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ target that still counts as a replica is never compared with its source: it woul
 later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from .candidates import Candidate, covers, has_consensus, position_of, strictly_covers
 
@@ -18,12 +18,13 @@ def choose(
     contenders: Sequence[Candidate],
     leader: str | None,
     risen: Mapping[str, int],
+    heirs: Collection[str],
     replicas: Sequence[Candidate],
 ) -> Candidate | None:
     """The one that is to write, None if nothing tells.
 
     ``leader`` is the present writer, ``risen`` numbers by order those that were readers before they took
-    writes.
+    writes; ``heirs`` are those of them that rose after the leader's last word.
     """
     if len(contenders) < 2:
         return contenders[0] if contenders else None
@@ -36,13 +37,14 @@ def choose(
     if len(ranked) == 1:
         return ranked[0]
     if present is not None:
-        return _challenged(present, ranked, risen)
+        return _challenged(present, ranked, heirs)
     return _ahead_of_all(ranked) or _only_risen(ranked, risen) or _followed(ranked, replicas)
 
 
 def _of_cluster(
     contenders: Sequence[Candidate], present: Candidate | None, risen: Mapping[str, int]
 ) -> Candidate:
+    contenders = sorted(contenders, key=lambda each: each.name)
     if present is None:
         named = [each.observation.writer.lower() for each in contenders if each.observation is not None]
         return max(contenders, key=lambda each: named.count(each.name.lower()))
@@ -62,18 +64,17 @@ def _has_been_replaced(present: Candidate, contenders: Sequence[Candidate], rise
     return any(each.name.lower() == present.source or each.name in risen for each in free)
 
 
-def _challenged(
-    present: Candidate, ranked: Sequence[Candidate], risen: Mapping[str, int]
-) -> Candidate | None:
+def _challenged(present: Candidate, ranked: Sequence[Candidate], heirs: Collection[str]) -> Candidate | None:
     ahead = _ahead_of_all(ranked)
     if ahead is not None and not ahead.suspect:
         return ahead
     if not present.suspect:
         return present
-    # The present writer does not answer, and one has been promoted in its place with all that it had.
-    heirs = [each for each in ranked if each.name in risen and not each.suspect and each is not present]
-    if len(heirs) == 1 and covers(position_of(heirs[0]), position_of(present)) is not False:
-        return heirs[0]
+    # The present writer does not answer, and one with all that it had has been promoted since its last word.
+    # Had it answered after that, it would be alive, and only slow now.
+    found = [each for each in ranked if each.name in heirs and not each.suspect]
+    if len(found) == 1 and covers(position_of(found[0]), position_of(present)):
+        return found[0]
     return present
 
 

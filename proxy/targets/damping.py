@@ -60,13 +60,12 @@ class Damping:
         self._answers = 0
         self._failures = 0
         self._refusals = 0
-        self._has_failed = False
         self._falls: list[float] = []
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it counts as fit although its last question failed."""
-        return self.is_fit is True and self._has_failed
+        """Whether it counts as fit although its last question was not answered in time."""
+        return self.is_fit is True and self._failures > self._refusals == 0
 
     @property
     def is_settled(self) -> bool:
@@ -81,7 +80,6 @@ class Damping:
     def answered(self, now: float, timing: Timing) -> None:
         """A question was answered; ``now`` in seconds."""
         self._failures = self._refusals = 0
-        self._has_failed = False
         if self.is_fit is None:
             self.is_fit = True
         elif not self.is_fit:
@@ -92,7 +90,6 @@ class Damping:
     def failed(self, now: float, timing: Timing, evidence: Evidence) -> None:
         """A question failed; ``now`` in seconds."""
         self._answers = 0
-        self._has_failed = True
         if evidence is Evidence.ALIVE:
             self._failures = self._refusals = 0
             self.is_fit = bool(self.is_fit)

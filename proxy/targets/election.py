@@ -78,7 +78,7 @@ class Electorate:
             memory.crown(writer)
             # The former writer may not be used any more.
             ballot = self._ballot(candidates)
-        split = self._split(writer, ballot)
+        split = self._split(writer, ballot) if why != _NOT_ASKED else frozenset()
         return Outcome(
             writer=None if writer is None else writer.name,
             readers=self._readers(writer, ballot),
@@ -159,7 +159,7 @@ class Electorate:
             sole = self._sole(ballot.eligible)
             return sole, "" if sole else _NO_CONTENDER
         replicas = [each for each in ballot.eligible if each not in ballot.contenders]
-        writer = choose(ballot.contenders, memory.leader, memory.risen, replicas)
+        writer = choose(ballot.contenders, memory.leader, memory.risen, memory.heirs, replicas)
         return writer, "" if writer else _UNDECIDED
 
     def _sole(self, eligible: Sequence[Candidate]) -> Candidate | None:
@@ -175,7 +175,7 @@ class Electorate:
     def _split(self, writer: Candidate | None, ballot: _Ballot) -> frozenset[str]:
         """Refuse those that take writes beside the writer, with no consensus and no source to follow."""
         for each in ballot.contenders:
-            if each is not writer and not has_consensus(each) and not _replicates(each):
+            if each is not writer and not _may_be_read(each):
                 ballot.refused[each.name] = _SPLIT
         loud = (_DEPOSED, _SPLIT)
         return frozenset(
@@ -187,15 +187,23 @@ class Electorate:
     @staticmethod
     def _readers(writer: Candidate | None, ballot: _Ballot) -> tuple[str, ...]:
         refused = set(ballot.refused)
-        others = [each for each in ballot.eligible if each is not writer and each.name not in refused]
+        idle = [each for each in ballot.contenders if not _may_be_read(each)]
+        others = [
+            each
+            for each in ballot.eligible
+            if each is not writer and each not in idle and each.name not in refused
+        ]
         for each in others:
             if objection := _objection_to_reading(each, writer, refused):
                 ballot.refused[each.name] = objection
         return tuple(each.name for each in others if each.name not in ballot.refused)
 
 
-def _replicates(candidate: Candidate) -> bool:
-    return candidate.observation is not None and bool(candidate.source and candidate.observation.replicates)
+def _may_be_read(contender: Candidate) -> bool:
+    """Whether it is of use beside the writer, although it takes writes itself."""
+    if contender.observation is None:
+        return False
+    return has_consensus(contender) or bool(contender.source and contender.observation.replicates)
 
 
 def _objection_to_reading(candidate: Candidate, writer: Candidate | None, refused: set[str]) -> str:

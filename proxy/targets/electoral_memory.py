@@ -40,6 +40,8 @@ class Memory:
     active: str = BLUE
     #: Those that were replicas before they took writes, numbered in order.
     risen: dict[str, int] = attrs.field(factory=dict)
+    #: Of these, those that rose after the leader's last word.
+    heirs: set[str] = attrs.field(factory=set)
     _leader_server: str = ""
     _leader_position: Position | None = None
     _leader_has_consensus: bool = False
@@ -73,8 +75,11 @@ class Memory:
         """Take in what all targets say now."""
         self._forget_others({each.name for each in candidates})
         heard = [each for each in candidates if self.is_heard(each)]
+        last_word = self._seen.get(self.leader or "")
         for candidate in heard:
             self._note(candidate)
+        if self._seen.get(self.leader or "") is not last_word:
+            self.heirs.clear()
         self._trace_leader(heard)
         leader = next((each for each in candidates if each.name == self.leader), None)
         for candidate in heard:
@@ -87,6 +92,8 @@ class Memory:
         name, server = candidate.name, self.server(candidate)
         self._doubted.pop(name, None)
         before = self._seen.get(name)
+        if before is not None and before.observation is observation:
+            return
         if before is not None and before.server == name != server:
             self._rename(name, server)
             before.server = server
@@ -96,6 +103,7 @@ class Memory:
         elif before is not None and candidate.is_writable and _was_replica(before.observation, candidate):
             self._has_risen += 1
             self.risen[name] = self._has_risen
+            self.heirs.add(name)
 
     def _rename(self, name: str, server: str) -> None:
         """A server that was known by its address only has told which one it is."""

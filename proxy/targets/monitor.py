@@ -101,7 +101,7 @@ class TargetMonitor(Generic[AnswerT]):
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it is fit although its last question failed: what it said may be old."""
+        """Whether it is fit although its last question was not answered: what it said may be old."""
         return self._machine.damping.is_suspect
 
     @property

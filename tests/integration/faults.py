@@ -16,7 +16,7 @@ __all__ = ["FaultProxy"]
 
 CHUNK = 65536
 BACKLOG = 64
-FILLER_LIMIT = 0.1
+FILLER_LIMIT = 0.03
 """Seconds after which a connection attempt shows that the queue of the listener is full."""
 # SO_LINGER on with no time: close() sends RST.
 _RESET = struct.pack("ii", 1, 0)

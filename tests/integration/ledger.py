@@ -120,6 +120,12 @@ class Report:
         gaps = [later - earlier for earlier, later in itertools.pairwise(times) if later > since]
         return max(gaps, default=float("inf"))
 
+    def served_after(self, fault: float) -> float:
+        """Seconds from a fault to the first write that was acknowledged after the gap that it caused."""
+        times = sorted(write.acknowledged for write in self.writes)
+        gaps = [(later - earlier, later) for earlier, later in itertools.pairwise(times) if later > fault]
+        return max(gaps)[1] - fault if gaps else float("inf")
+
     def longest_write(self) -> float:
         """Seconds the slowest acknowledged write took, as its client saw it."""
         return max((write.acknowledged - write.sent for write in self.writes), default=float("inf"))

@@ -60,8 +60,11 @@ class Load:
         retry: bool = False,
         statement_limit: float = 60.0,
         read_address: tuple[str, int] | None = None,
+        first: int = 0,
     ) -> None:
-        """`statement_limit`: seconds after which a client gives up; `read_address`: for the readers."""
+        """`statement_limit`: seconds after which a client gives up; `read_address`: for the readers; `first`:
+        the number of the first client, for several loads on one ledger.
+        """
         self._plan = {
             "addresses": [list(each) for each in addresses],
             "read_addresses": [list(each) for each in ([read_address] if read_address else addresses)],
@@ -69,6 +72,7 @@ class Load:
             "password": password,
             "retry": retry,
             "statement_limit": statement_limit,
+            "first": first,
             **attrs.asdict(mix),
         }
         self._process: subprocess.Popen[bytes] | None = None

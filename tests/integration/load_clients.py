@@ -20,6 +20,8 @@ RECONNECT_PAUSE = 0.02
 """Seconds between two rounds through the addresses."""
 LOG_INS_AT_A_TIME = 10
 LINE_LIMIT = 1 << 20
+GONE = (1053, 1290, 1792, 1836, 1927)
+"""Errors after which a client without a proxy looks for another server: it shuts down, or is read-only."""
 SETTINGS = "SELECT @tag, @@session.time_zone, @@session.sql_mode"
 SQL_MODE = "NO_ZERO_DATE"
 
@@ -54,7 +56,8 @@ class LoadRun:
             ("pinned", Pinned),
         ]
         for name, role in roles:
-            self._clients += [role(self, len(self._clients) + place) for place in range(self.plan[name])]
+            first = self.plan["first"] + len(self._clients)
+            self._clients += [role(self, first + place) for place in range(self.plan[name])]
         await asyncio.gather(*(self._ready(client) for client in self._clients))
         self._tasks = [asyncio.create_task(self._guarded(client, client.work)) for client in self._clients]
 
@@ -152,6 +155,10 @@ class Client:
         limit = self.run.plan["statement_limit"]
         try:
             return await asyncio.wait_for(act(self._connection), limit)
+        except ServerError as error:
+            if self.run.plan["retry"] and error.errno in GONE:
+                return await self._lost(f"error {error.errno}")
+            raise
         except (OSError, EOFError) as error:
             return await self._lost(f"the socket was lost ({type(error).__name__}: {error})")
         except TimeoutError:

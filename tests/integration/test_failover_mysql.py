@@ -62,7 +62,7 @@ def test_a_planned_promotion(cluster: Cluster, start_group: StartGroup) -> None:
 def test_a_committed_write_is_found_by_its_identity(
     cluster: Cluster, start_group: StartGroup, ends: bool
 ) -> None:
-    """Its answer was lost and the primary restarts: its binary log names the connection that has written it."""
+    """Its answer was lost, the primary restarts: its binary log names the connection that has written it."""
     daemon = start_group(cluster, over_lines=True)
     client, node = daemon.connect(), cluster.primary
     if ends:

@@ -47,7 +47,7 @@ def offenders(inside: str, *forbidden: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("package", ["proxy.mysql.wire", "proxy.mysql.session"])
+@pytest.mark.parametrize("package", ["proxy.mysql.wire", "proxy.mysql.session", "proxy.mysql.topology"])
 def test_sans_io_packages_import_no_twisted(package: str) -> None:
     assert offenders(package, "twisted", "OpenSSL", "zope") == []
 

@@ -160,7 +160,7 @@ class Games(RuleBasedStateMachine):
         self.outcome = outcome
         self.deciding = False
         if outcome.writer is not None and outcome.writer != self.writer:
-            if self.writer is not None:
+            if self.writer is not None and not self.units[self.writer].server.read_only:
                 self.replaced.add(self.writer)
             self.writer = outcome.writer
             self.replaced.discard(self.writer)

@@ -78,21 +78,41 @@ class TestOtherCommands:
         cut(world, server_of(client))
         client.close(number)
         assert not client.session.statements
-        assert errno(client.query("SELECT 1")) == 2013
+        assert errno(client.query("SELECT 1")) == 1213
+        assert client.value("SELECT 1") == b"1"
 
     @pytest.mark.parametrize("code", [PREPARE, EXECUTE])
     def test_the_connection_is_lost_meanwhile(self, world: World, code: int) -> None:
+        """Neither changes anything: it is run again, with the ids that the client knows."""
         client = StatementClient(world)
         number = client.prepare("SELECT ?")
         StatementServer.silent_to.add(code)
         packet = b"\x16SELECT 2" if code == PREPARE else client.packet_of(number, (5,))
         assert client.command(packet) == []
-        cut(world, server_of(client))
-        assert errno([each for _, each in p.split(client.peer.take())]) == 2013
+        lost = server_of(client)
         StatementServer.silent_to.clear()
+        cut(world, lost)
+        answer = [each for _, each in p.split(client.peer.take())]
+        if code == PREPARE:
+            assert prepared_id(answer) not in (0, number)
+            assert len(client.session.statements) == 2
+        else:
+            assert (server_of(client) is not lost, last_value(answer)) == (True, b"5")
         assert client.value("SELECT 1") == b"1"
-        assert list(client.session.statements) == [number]
         assert client.result(number, 5) == b"5"
+
+    def test_the_connection_is_lost_while_it_writes(self, world: World) -> None:
+        client = StatementClient(world)
+        number = client.prepare("INSERT ?")
+        StatementServer.silent_to.add(EXECUTE)
+        assert client.command(client.packet_of(number, (5,))) == []
+        cut(world, server_of(client))
+        [error] = [each for _, each in p.split(client.peer.take())]
+        assert errno([error]) == 2013
+        assert b"it is unknown whether the write was committed" in error
+        StatementServer.silent_to.clear()
+        assert list(client.session.statements) == [number]
+        assert world.database.committed == []
 
     def test_the_connection_is_lost_while_it_prepares(self, wide: World) -> None:
         """Nothing of the client's was sent: another connection does it."""

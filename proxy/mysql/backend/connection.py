@@ -95,6 +95,8 @@ class BackendConnection(TwistedProtocol):
         self.status = 0
         #: Whether the target's session trackers report what statements change.
         self.tracked = True
+        #: Its transactions are read only until its end, so that it serves nobody else.
+        self.is_guarded = False
         #: Counts how often the connection was lent: the same number means that nobody else used it since.
         self.serial = 0
         #: False while a replay of variables is under way or has failed: nobody knows what is in effect.

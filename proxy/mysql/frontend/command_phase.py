@@ -260,7 +260,7 @@ class CommandPhase(RecoveryPhase):
         if out:
             self._answer_began = True
             if self._is_recording and self._transcript is not None:
-                self._transcript.update(out)
+                self._transcript.answer(out)
             self.channel.write(out)
         if scanner.done:
             self._ended()

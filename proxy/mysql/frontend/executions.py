@@ -6,7 +6,8 @@ from ..session.pins import PinReason
 from ..session.prepared import NEW, History, OpenStatement, ServerState, classes_of, history_after
 from ..session.value import SessionValue
 from ..wire.commands import Command
-from ..wire.scanner import LOST_STATEMENT, ResponseScanner
+from ..wire.error_numbers import LOST_STATEMENT
+from ..wire.scanner import ResponseScanner
 from ..wire.status import Status
 
 __all__ = ["after_command", "bind", "lost", "owner", "put_back", "states_for", "will_execute"]

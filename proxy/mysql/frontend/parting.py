@@ -4,11 +4,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..backend.connection import BackendConnection
-from ..backend.own_commands import reset
+from ..backend.own_commands import confirm, reset, save_insert_id
 from ..session.pins import PinReason
 from ..session.value import SessionValue
 
-__all__ = ["abandon", "recover"]
+__all__ = ["abandon", "recover", "return_confirmed"]
 
 #: Roles, resource groups and the profiles of statements outlive a reset on some servers.
 _SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE, PinReason.PROFILING})
@@ -57,6 +57,21 @@ def abandon(connection: BackendConnection, *, kill: bool) -> None:
     killing.addErrback(not_killed)
     killing.addBoth(lambda _: connection.pool.discard(connection))
     killing.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
+
+
+def return_confirmed(connection: BackendConnection, *, keeps_id: bool) -> None:
+    """Return a connection once it is sure that no error is under way on it that nobody has asked for.
+
+    ``keeps_id``: it alone knows LAST_INSERT_ID() of its last session.
+    """
+
+    def confirmed(_: object) -> None:
+        connection.in_doubt = False
+        connection.pool.give_back(connection)
+
+    asking = connection.limited(save_insert_id(connection) if keeps_id else confirm(connection))
+    asking.addCallbacks(confirmed, lambda _: connection.pool.discard(connection))
+    asking.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
 
 
 class _Nobody:

@@ -18,15 +18,16 @@ from typing import Any, Final
 import attrs
 from twisted.python.failure import Failure
 
-from ...errors import ClientError, interrupted, rolled_back
+from ...errors import ClientError, connection_lost, interrupted, rolled_back
 from ..backend.connection import BackendConnection
 from ..session.fate import Fate
 from ..session.need import JUST_A_READ, NOTHING, Need
+from ..session.readings import REFUSED
 from ..session.statement_kind import StatementKind, Traits, traits_of
 from ..session.value import Tie
 from ..wire.commands import Command, ResponseKind
+from ..wire.error_numbers import LEAVING, SHUTDOWN
 from ..wire.framing import HEADER
-from ..wire.scanner import LEAVING, SHUTDOWN
 from ..wire.status import Status
 from .command_reception import Stage
 from .losses import fate_error, loss_error, loss_of
@@ -174,10 +175,10 @@ class RecoveryPhase(ReplayPhase):
         self._keep_transaction()
         error = self._lost_error()
         was_in_transaction = self.value.in_transaction
-        lost = self.value.what_is_lost()
+        lost = self.value.what_is_lost() if self.value.pins else "the database connection was lost"
         self._lose()
         if course is _Course.RERUN:
-            self._rerun(reason)
+            self._rerun(reason, is_sent=self._traits().kind is StatementKind.READ)
         elif course is _Course.DONE:
             self.answer_ok()
         elif course is _Course.DOUBT and connection is not None:
@@ -235,8 +236,12 @@ class RecoveryPhase(ReplayPhase):
             return traits.may_commit
         return traits.kind in (StatementKind.WRITE, StatementKind.COMMIT)
 
-    def _rerun(self, reason: str) -> None:
-        """Send the command once more, as soon as there is a connection."""
+    @property
+    def _has_text(self) -> bool:
+        return self._code == _QUERY or self._code in EXECUTIONS
+
+    def _rerun(self, reason: str, *, is_sent: bool) -> None:
+        """Send the command once more, as soon as there is a connection; ``is_sent``: it may have been run."""
         self._reruns += 1
         self.log.info(
             "[clientConnection={client}] a command without an answer is run again: {reason}",
@@ -248,6 +253,9 @@ class RecoveryPhase(ReplayPhase):
             self._copy = type(self._copy)()
         self._shifted = self._lowered = None
         self._stage = Stage.BUSY
+        if is_sent and self.value.status & _AUTOCOMMIT and self._has_text:
+            # It may have been run once already, and a view may call what writes.
+            self._need = attrs.evolve(self._need, guarded=True)
         # Not on the stack of what has failed: all that has failed with it is to be noticed first.
         self._context.clock.callLater(0, self._acquire_again)
 
@@ -308,6 +316,11 @@ class RecoveryPhase(ReplayPhase):
         if self._scanner.errno not in LEAVING:
             self._heal(connection)
             return True
+        if self._need.guarded and self._scanner.errno == REFUSED:
+            connection.unanswered -= 1
+            self._lose()
+            self.refuse(connection_lost("the database connection was lost"))
+            return True
         if self._is_leaving():
             self._target_leaves(connection)
             return True
@@ -342,7 +355,7 @@ class RecoveryPhase(ReplayPhase):
         error = loss_error(self.value)
         self._lose()
         if is_free and self._may_rerun():
-            self._rerun("the target takes no writes any more")
+            self._rerun("the target takes no writes any more", is_sent=False)
         elif replays and self._may_rerun():
             self._replay(self._send_again)
         else:

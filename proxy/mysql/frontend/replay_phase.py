@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, rolled_back
 from ..backend.connection import BackendConnection, Borrower
 from ..session.need import NOTHING
-from ..session.transcript import Transcript
+from ..session.transcript import Abandoned, Transcript
 from ..session.value import Tie
 from ..session.verdict import Verdict
 from ..wire.capabilities import Capability
@@ -51,9 +51,9 @@ class ReplayPhase(DiagnosticPhase):
         super().__init__(*arguments)
         options = self._context.options
         is_safe = options.transaction_replay == "safe" and options.pinning != "rds"
-        self._transcript: Transcript[Step] | None = (
-            Transcript(options.transaction_replay_max_size) if is_safe else None
-        )
+        self._transcript: Transcript[Step] | None = None
+        if is_safe:
+            self._transcript = Transcript(options.transaction_replay_max_size)
         #: The response to the present command is part of the transcript.
         self._is_recording = False
         #: With which settings the transaction has begun.
@@ -72,19 +72,23 @@ class ReplayPhase(DiagnosticPhase):
         self._is_recording = False
         code = self._packet_code()
         if not value.in_transaction:
-            transcript.clear()
+            transcript = self._another_transcript()
             self._settings = (value.settings, value.variables.values)
             self._replays = 0
         if code in _HARMLESS:
             return
-        if code != Command.QUERY and code not in EXECUTIONS:
-            transcript.abandon("a command that is not replayed")
-        elif self._intake.uploading or _is_opaque(self._verdict) or self._need.real or self._need.given:
-            transcript.abandon("a statement that is not replayed")
-        elif transcript.begin(
-            Step(self._kind, code, self._retained, self._need, self._verdict), len(self._retained)
+        if (
+            (code != Command.QUERY and code not in EXECUTIONS)
+            or self._intake.uploading
+            or _is_opaque(self._verdict)
+            or self._need.real
+            or self._need.given
         ):
-            self._is_recording = True
+            transcript.abandon(Abandoned.NOT_REPEATABLE)
+        else:
+            step = Step(self._kind, code, self._retained, self._need, self._verdict)
+            transcript.ask(step, len(self._retained))
+            self._is_recording = transcript.abandoned is None
 
     def _packet_code(self) -> int:
         return self._retained[4] if self._retained else 0
@@ -94,19 +98,23 @@ class ReplayPhase(DiagnosticPhase):
         transcript, value = self._transcript, self.value
         assert transcript is not None
         if value.tie() is not Tie.TRANSACTION:
-            transcript.clear()
+            self._another_transcript()
         elif (value.settings, value.variables.values) != self._settings or value.is_doubtful:
-            transcript.abandon("the session has changed in the transaction")
+            transcript.abandon(Abandoned.LEFT_ALONE)
         elif self._scanner.errno in _MAY_ROLL_BACK:
-            transcript.abandon("an error that may have rolled back")
+            transcript.abandon(Abandoned.NOT_REPEATABLE)
         elif self._is_recording:
-            transcript.end()
+            transcript.answered()
         self._is_recording = False
 
     def _transcript_ends(self) -> None:
         """The transaction is given up."""
         if self._transcript is not None:
-            self._transcript.clear()
+            self._another_transcript()
+
+    def _another_transcript(self) -> Transcript[Step]:
+        self._transcript = Transcript(self._context.options.transaction_replay_max_size)
+        return self._transcript
 
     # Having it again
 
@@ -115,7 +123,7 @@ class ReplayPhase(DiagnosticPhase):
         transcript = self._transcript
         if transcript is None or self.value.tie() is not Tie.TRANSACTION or self.value.is_doubtful:
             return False
-        return transcript.is_whole and self._replays < MAX_REPLAYS
+        return transcript.abandoned is None and self._replays < MAX_REPLAYS
 
     def _keep_transaction(self) -> None:
         """To be called before the session forgets its connection."""
@@ -150,7 +158,8 @@ class ReplayPhase(DiagnosticPhase):
         if self._stage is not Stage.BUSY:
             return
         self.value.status = self._status
-        replay = Replay(self, connection, self._another_scanner(), self._transcript)
+        complete = [entry for entry in self._transcript.entries if entry.is_complete]
+        replay = Replay(self, connection, self._another_scanner(), complete)
         self._replaying = running = maybeDeferred(replay.run)
         running.addTimeout(self._context.options.transaction_replay_timeout, self._context.clock)
 

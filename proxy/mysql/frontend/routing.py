@@ -12,7 +12,7 @@ from ...targets.routes import Route
 from ...targets.sticky import StickyRoute
 from ..backend.connection import BackendConnection
 from ..backend.own_commands import Answer, query
-from ..session.causal import has_arrived, wait_for
+from ..session.causal import Arrival, arrival, wait_for
 from ..session.need import Need
 from ..session.value import SessionValue
 from .context import EndpointContext
@@ -61,10 +61,15 @@ class Routes:
         # Whoever used it last must not find its own diagnostics here any more.
         connection.serial += 1
         is_mariadb = "MariaDB" in connection.server_version
-        sql = wait_for(gtid, self._context.options.causal_reads_timeout, is_mariadb=is_mariadb)
+        try:
+            sql = wait_for(gtid, self._context.options.causal_reads_timeout, is_mariadb=is_mariadb)
+        except ValueError:
+            connection.pool.give_back(connection)
+            then(False)
+            return
 
         def answered(answer: Answer) -> None:
-            is_there = has_arrived(answer.rows, is_mariadb=is_mariadb)
+            is_there = len(answer.rows) == 1 and arrival(answer.rows[0][0]) is Arrival.ARRIVED
             if not is_there:
                 connection.pool.give_back(connection)
             then(is_there)
@@ -73,6 +78,6 @@ class Routes:
             connection.pool.discard(connection)
             then(False)
 
-        waiting = connection.limited(query(connection, sql))
+        waiting = connection.limited(query(connection, sql.decode()))
         waiting.addCallbacks(answered, failed)
         waiting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))

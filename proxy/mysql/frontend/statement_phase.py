@@ -21,11 +21,11 @@ from ..session.verdict import PLAIN, Verdict
 from ..wire.capabilities import Capability
 from ..wire.commands import Command, ResponseKind
 from ..wire.datatypes import MalformedPacket
+from ..wire.error_numbers import LEAVING, LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
 from ..wire.execute_packets import statement_id
 from ..wire.framing import HEADER
 from ..wire.prepare_response import ResponseCopy
 from ..wire.renumbering import LoweredIds
-from ..wire.scanner import LEAVING, LOST_STATEMENT, TOO_MANY_STATEMENTS, UNKNOWN_STATEMENT
 from ..wire.shifting import ShiftedFrames
 from .channel import ClientChannel
 from .command_reception import Stage

@@ -15,14 +15,13 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, borrow_timeout, interrupted
 from ..backend.connection import BackendConnection, Borrower
 from ..backend.errors import ConnectFailed
-from ..backend.own_commands import confirm, save_insert_id
 from ..backend.preparing import StatementRefused
 from ..session.need import NOTHING, Need
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .losses import loss_of
-from .parting import abandon, recover
+from .parting import abandon, recover, return_confirmed
 from .replaying import without_what_is_gone
 from .retries import Retries
 from .routing import Routes
@@ -338,21 +337,11 @@ class Tenancy:
         self._was_asked = False
         connection.check_is_answered()
         if connection.in_doubt:
-            self._confirm(connection)
+            return_confirmed(connection, keeps_id=self._value.insert_id_at is connection)
+        elif connection.is_guarded:
+            connection.pool.discard(connection)
         else:
             connection.pool.give_back(connection)
-
-    def _confirm(self, connection: BackendConnection) -> None:
-        """Give nobody a connection on which an error may be under way that nobody has asked for."""
-
-        def confirmed(_: Any) -> None:
-            connection.in_doubt = False
-            connection.pool.give_back(connection)
-
-        keeps_id = self._value.insert_id_at is connection
-        asking = connection.limited(save_insert_id(connection) if keeps_id else confirm(connection))
-        asking.addCallbacks(confirmed, lambda _: connection.pool.discard(connection))
-        asking.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
     @property
     def may_hold(self) -> bool:

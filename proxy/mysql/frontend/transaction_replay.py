@@ -5,7 +5,7 @@ that the transaction sees and does the same there; at the first difference the r
 it has done so far.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from ..backend.connection import BackendConnection
 from ..session.need import Need
-from ..session.transcript import Checksum, Transcript
+from ..session.transcript import Comparison, Entry
 from ..session.value import SessionValue
 from ..session.verdict import Verdict
 from ..wire.commands import ResponseKind
@@ -55,15 +55,15 @@ class Replay:
         phase: "StatementPhase",
         connection: BackendConnection,
         scanner: ResponseScanner,
-        transcript: Transcript[Step],
+        entries: Sequence[Entry[Step]],
     ) -> None:
         """``scanner``: another one of the same kind as the session's own."""
         self._phase = phase
         self._value: SessionValue = phase.value
         self._connection = connection
         self._scanner = scanner
-        self._transcript = transcript
-        self._checksum = Checksum()
+        self._entries = entries
+        self._comparison: Comparison | None = None
         self._answered: Deferred[None] | None = None
 
     @inlineCallbacks
@@ -71,11 +71,13 @@ class Replay:
         """Fails with ReplayFailed, or with what kept the connection from being used."""
         connection = self._connection
         connection.take_back()
-        for step, wanted in self._transcript.steps():
+        for entry in self._entries:
+            step = entry.payload
             if lacks_statement(connection, step.need):
                 yield connection.limited(bring(connection, self._value, step.need, self._phase.seconds))
+            comparison = self._comparison = Comparison(entry)
             yield self._run(step)
-            if self._checksum.digest() != wanted:
+            if not comparison.ends():
                 raise ReplayFailed("a result was not the same as before")
         connection.leave_residue(self._value)
         connection.leave_traces(self._value)
@@ -86,7 +88,6 @@ class Replay:
         scanner.begin(step.kind)
         scanner.shown = self._value.shown
         scanner.status = connection.status
-        self._checksum = Checksum()
         answered: Deferred[None] = Deferred()
         self._answered = answered
         connection.lend(self)
@@ -124,10 +125,12 @@ class Replay:
     def backend_data(self, data: bytes) -> None:
         """A chunk of a response, which the client has had before."""
         try:
-            self._checksum.update(self._scanner.feed(data))
+            again = self._scanner.feed(data)
         except MalformedPacket as problem:
             self._fail(f"the target broke the protocol: {problem}")
             return
+        if self._comparison is not None:
+            self._comparison.take(again)
         if self._scanner.infile:
             self._fail("the target asked for a file")
         elif self._scanner.done and self._answered is not None:

@@ -22,6 +22,7 @@ from ..backend.text_preparing import prepare_real, prepare_source
 from ..session.need import NOTHING, Need
 from ..session.pins import PinReason
 from ..session.prepared import OpenStatement
+from ..session.readings import GUARD
 from ..session.user_variables import MAX_VARIABLES, answered, question
 from ..session.value import SessionValue
 from ..session.verdict import Diagnostics
@@ -52,7 +53,7 @@ def is_ready(connection: BackendConnection, value: SessionValue, need: Need) -> 
 
 def lacks(connection: BackendConnection, value: SessionValue, need: Need) -> bool:
     """Whether a command needs what is not there, or needs something not to be there."""
-    if need.given or need.no_rows or lacks_statement(connection, need):
+    if need.given or need.no_rows or need.guarded or lacks_statement(connection, need):
         return True
     return needs_alone(connection, value, need)
 
@@ -112,6 +113,9 @@ def bring(
         yield give_insert_id(connection, value)
     if need.no_rows:
         yield query(connection, _NO_ROWS)
+    if need.guarded:
+        connection.is_guarded = True
+        yield query(connection, GUARD.decode())
 
 
 def _prepare_statement(

@@ -47,19 +47,21 @@ class Doubt:
     """A write whose answer was lost.
 
     ``base`` is what the origin had executed, as it answered before the write was sent. ``acknowledged`` holds
-    transactions that are others': those that sessions were told of. ``origin`` is MySQL's server_uuid (in a
-    group, the group's name) or MariaDB's server_id; ``thread_id`` is the origin's number of the connection.
+    transactions that are others': those that sessions were told of. ``origin`` is MySQL's server_uuid or
+    MariaDB's server_id; ``thread_id`` is the origin's number of the connection. ``server_id``, where it is
+    given, helps in a group, whose members all write under the group's name.
     """
 
     base: GtidSet
     acknowledged: GtidSet
     origin: str
     thread_id: int
+    server_id: int | None = None
 
     def is_origins(self, server: str) -> bool:
         """Whether a server's name in a GTID may be the origin's.
 
-        What sessions were told shows under which name the origin writes. It is not its own in a group.
+        What sessions were told shows under which name the origin writes: in a group that is not its own.
         """
         return self.acknowledged.servers != {self.origin.lower()} or server == self.origin.lower()
 
@@ -68,7 +70,7 @@ class Doubt:
         new, base = executed.where(self.is_origins), self.base
         if executed.is_mariadb:
             for domain in executed.domains:
-                if domain not in new.domains:
+                if f"{domain}-{self.origin}" not in new.sources_in(domain):
                     # A position names the last writer only: any number since may be the origin's.
                     new = new.union(self._up_to(domain, executed.highest(domain)))
                 # The origin numbers above all that it has seen.
@@ -91,7 +93,7 @@ class Doubt:
             return Fate.UNKNOWN if suspects else Fate.NOT_COMMITTED
         own = [each for each in found.commits if self._is_own(each, found, restarted)]
         if own:
-            is_proof = len(own) == 1 and own[0].gtid in suspects and not (restarted and own[0].run)
+            is_proof = len(own) == 1 and own[0].gtid in suspects and self._is_certain(own[0], restarted)
             return Fate.COMMITTED if is_proof else Fate.UNKNOWN
         if suspects.count() > MAX_SUSPECTS:
             return Fate.UNKNOWN
@@ -104,13 +106,20 @@ class Doubt:
         return Fate.NOT_COMMITTED if named else Fate.UNKNOWN
 
     def _is_own(self, commit: Commit, found: Commits, restarted: bool) -> bool:
-        """Whether a transaction is of that connection, and neither older nor one that was answered."""
+        """Whether a transaction may be of that connection, and neither older nor one that was answered."""
         if commit.thread_id != self.thread_id & _THREAD_BITS or not self.is_origins(commit.gtid.server):
+            return False
+        if self.server_id not in (None, commit.server_id):
             return False
         if commit.server_id == found.server_id and (commit.run == found.runs) is restarted:
             # The origin's own log: it is of another life of the server than the connection.
             return False
         return commit.gtid not in self.acknowledged and not self._is_older(commit.gtid)
+
+    def _is_certain(self, commit: Commit, restarted: bool) -> bool:
+        """Whether there is no other server, and no other life of it, that it may be of as well."""
+        is_named = commit.gtid.server == self.origin.lower() or commit.server_id == self.server_id
+        return is_named and not (restarted and commit.run)
 
     def _is_older(self, gtid: Gtid) -> bool:
         return not GtidSet.of((str(gtid),), self.base.is_mariadb).minus(self.base)

@@ -17,7 +17,7 @@ class Need:
     by the client's own names. ``given``: numbers that the statement finds in variables of the proxy.
     ``alone``: no other session has used the connection since it was reset.
     ``is_read``: a reader may run it; ``from_writer``: only the writer, as no reader has the session's writes;
-    ``is_fresh``: the reader is known to have them.
+    ``is_fresh``: the reader is known to have them. ``guarded``: it must not write, whatever a view may hide.
     ``calls``: it calls a procedure, perhaps. ``no_rows``: the statement before it is to have counted no rows.
     """
 
@@ -33,6 +33,7 @@ class Need:
     is_read: bool = False
     from_writer: bool = False
     is_fresh: bool = False
+    guarded: bool = False
 
 
 NOTHING = Need()

@@ -39,31 +39,11 @@ from .scanner_states import FIRST_STATE, Farewell, State, closes, header_at, ski
 from .shown_changes import SHOWN_BY_DEFAULT
 from .status import Status
 
-__all__ = [
-    "LEAVING",
-    "LOST_STATEMENT",
-    "MAX_CLOSING_PACKET",
-    "MORE_RESULTS",
-    "SHUTDOWN",
-    "TOO_MANY_STATEMENTS",
-    "UNKNOWN_STATEMENT",
-    "ResponseScanner",
-]
+__all__ = ["MAX_CLOSING_PACKET", "MORE_RESULTS", "ResponseScanner"]
 
 #: The longest packet that is held to be parsed whole (OK, ERR, EOF, prepare response), in bytes.
 MAX_CLOSING_PACKET = 256 * 1024
 
-#: ER_UNKNOWN_STMT_HANDLER.
-UNKNOWN_STATEMENT = 1243
-#: With it ER_NEED_REPREPARE: nothing was executed.
-LOST_STATEMENT = frozenset({UNKNOWN_STATEMENT, 1615})
-#: ER_MAX_PREPARED_STMT_COUNT_REACHED.
-TOO_MANY_STATEMENTS = frozenset({1461})
-#: ER_SERVER_SHUTDOWN.
-SHUTDOWN = 1053
-#: With it what a server says that takes no writes: ER_OPTION_PREVENTS_STATEMENT,
-#: ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY.
-LEAVING = frozenset({SHUTDOWN, 1290, 1792, 1836, 1874})
 _NO_ERRORS: frozenset[int] = frozenset()
 
 #: As a number: comparing flags of an enum costs more.

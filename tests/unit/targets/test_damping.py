@@ -77,7 +77,6 @@ def test_a_target_that_refuses_the_probe_stays_what_it_was() -> None:
     for _ in range(10):
         damping.failed(0.0, TIMING, Evidence.ALIVE)
     assert damping.is_fit
-    assert damping.is_suspect
     unknown = Damping()
     unknown.failed(0.0, TIMING, Evidence.ALIVE)
     assert unknown.is_fit is False

@@ -64,7 +64,7 @@ def test_a_primary_and_its_replicas() -> None:
 def test_nobody_is_first_before_all_have_been_asked() -> None:
     electorate = Electorate()
     outcome = electorate.decide([writable(A), Candidate(B, registering=True)])
-    assert outcome.writer is None
+    assert outcome == Outcome(None, why=outcome.why)
     assert outcome.why
     assert electorate.decide([writable(A), Candidate(B)]).writer == A
     assert electorate.decide([writable(A), Candidate(C, registering=True)]).writer == A
@@ -123,10 +123,18 @@ def test_two_writers(old: str | None, new: str | None, writer: str) -> None:
     assert outcome.standing(loser).use is Use.REFUSED
 
 
-@pytest.mark.parametrize(("new", "writer"), [("ab", B), (None, B), ("a", A), ("ax", A)])
-def test_two_writers_of_which_the_present_one_does_not_answer(new: str | None, writer: str) -> None:
-    frozen = writable(A, None if new is None else "ab", suspect=True)
-    assert elect(CLUSTER, [frozen, writable(B, new), CLUSTER[2]]).writer == writer
+@pytest.mark.parametrize(("new", "writer"), [("ab", B), (None, A), ("a", A), ("ax", A)])
+def test_one_is_promoted_while_the_writer_does_not_answer(new: str | None, writer: str) -> None:
+    before = [writable(A, None if new is None else "ab"), *CLUSTER[1:]]
+    frozen = attrs.evolve(before[0], suspect=True)
+    assert elect(before, [frozen, writable(B, new), CLUSTER[2]]).writer == writer
+
+
+def test_a_writer_that_has_answered_since_is_only_slow() -> None:
+    before = [writable(A, "ab"), *CLUSTER[1:]]
+    both = [writable(A, "ab"), writable(B, "ab"), CLUSTER[2]]
+    slow = [attrs.evolve(both[0], suspect=True), *both[1:]]
+    assert elect(before, [before[0], *both[1:]], both, slow).writer == A
 
 
 def test_two_writers_at_the_start() -> None:

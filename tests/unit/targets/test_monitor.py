@@ -153,7 +153,7 @@ def test_a_refusal_is_confirmed_at_once(settled: Watched) -> None:
     settled.time_until_asked()
     settled.refuse()
     assert settled.monitor.is_fit
-    assert settled.monitor.is_suspect
+    assert not settled.monitor.is_suspect
     settled.clock.advance(0.0)
     assert settled.open
     settled.refuse()
@@ -198,7 +198,7 @@ def test_a_target_without_room_is_told_and_stays_fit(settled: Watched) -> None:
     settled.refuse(NoRoom("too many connections"))
     assert settled.monitor.health.reason is HealthReason.PENDING_PROXY_CAPACITY
     assert settled.monitor.is_fit
-    assert settled.monitor.is_suspect
+    assert not settled.monitor.is_suspect
     assert len(settled.healths) == 1
 
 

@@ -46,6 +46,11 @@ def errno(payload: bytes) -> int:
     return int.from_bytes(payload[1:3], "little")
 
 
+def rolled_back(payload: bytes) -> bool:
+    """Whether it is the error after which an application may try its transaction again."""
+    return errno(payload) == 1213 and payload[3:9] == b"#40001" and b"rolled back" in payload
+
+
 def phase(client: ClientPeer) -> object:
     return client.line.protocol.commands
 
@@ -311,21 +316,35 @@ class TestLostConnections:
         world.servers[0].kill()
         world.settle()
         assert client.take() == b""
-        assert errno(query(world, client, "INSERT 1")[0]) == 2013
+        assert rolled_back(query(world, client, "INSERT 1")[0])
         assert value(world, client, "SELECT 1") == b"1"
         assert world.database.committed == []
 
-    def test_during_a_statement(self, world: World) -> None:
+    def test_during_a_read(self, world: World) -> None:
+        """It is run again on another connection."""
         client = world.client()
-        query(world, client, "SELECT 1")
+        expected = world.ask(client, "SELECT 1")
         world.servers[0].muted = True
         assert world.ask(client, "SELECT 1") == b""
         world.servers[0].kill()
         world.settle()
+        assert client.take() == expected
+        assert not client.closed
+        assert borrowed(world) == 0
+
+    def test_during_a_write(self, world: World) -> None:
+        client = world.client()
+        query(world, client, "SELECT 1")
+        world.servers[0].muted = True
+        assert world.ask(client, "INSERT 1") == b""
+        world.servers[0].kill()
+        world.settle()
         [(sequence, payload)] = p.split(client.take())
         assert (sequence, errno(payload)) == (1, 2013)
+        assert b"it is unknown whether the write was committed" in payload
         assert not client.closed
         assert value(world, client, "SELECT 1") == b"1"
+        assert [sql for _, sql in world.database.log if "INSERT" in sql] == []
 
     def test_within_a_response_the_client_is_closed(self, world: World) -> None:
         client = world.client()
@@ -379,19 +398,24 @@ class TestLostConnections:
         world.servers[0].kill()
         world.settle()
         assert command(world, client, payload) == []
-        assert errno(query(world, client, "SELECT 1")[0]) == 2013
+        assert rolled_back(query(world, client, "SELECT 1")[0])
         assert value(world, client, "SELECT 1") == b"1"
 
-    def test_a_target_that_breaks_the_protocol_is_let_go(self, world: World) -> None:
+    @pytest.mark.parametrize("sql", ["SELECT 1", "INSERT 1"])
+    def test_a_target_that_breaks_the_protocol_is_let_go(self, world: World, sql: str) -> None:
         client = world.client()
         query(world, client, "SELECT 1")
-        world.servers[0].muted = True
-        world.ask(client, "SELECT 1")
-        world.servers[0].line.send(p.packet(b"", 1))
+        [liar] = world.servers
+        liar.muted = True
+        world.ask(client, sql)
+        liar.line.send(p.packet(b"", 1))
         world.settle()
         # Nothing of it may have reached the client as a response.
-        assert client.closed or errno(p.split(client.take())[0][1]) == 2013
-        assert not world.database.threads
+        [payload, *rest] = [payload for _, payload in p.split(client.take())]
+        assert len(rest) == 4 if sql == "SELECT 1" else errno(payload) == 2013
+        assert not liar.line.connected
+        assert liar.session is not None
+        assert liar.session.thread not in world.database.threads
 
 
 class TestClientThatLeaves:

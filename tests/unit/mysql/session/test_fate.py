@@ -2,7 +2,7 @@
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from proxy.mysql.session.fate import Doubt, Fate
@@ -70,7 +70,21 @@ class TestMySQL:
     def test_the_same_number_of_a_connection_to_another_server(self) -> None:
         asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
         found = Commits((commit(NEW, 1, THREAD),))
-        assert asked.fate(mysql(f"{OLD}:1-10,{NEW}:1"), found) is Fate.NOT_COMMITTED
+        executed = mysql(f"{OLD}:1-10,{NEW}:1")
+        assert asked.fate(executed, found) is Fate.UNKNOWN
+        told_before = attrs.evolve(asked, acknowledged=mysql(f"{OLD}:3"))
+        assert told_before.fate(executed, found) is Fate.NOT_COMMITTED
+        assert told_before.fate(executed) is Fate.NOT_COMMITTED
+
+    def test_in_a_group_all_write_under_its_name(self) -> None:
+        asked = doubt(mysql(f"{NEW}:1-10"), mysql(f"{NEW}:11"))
+        executed = mysql(f"{NEW}:1-12")
+        assert asked.fate(executed) is Fate.UNKNOWN
+        found = Commits((commit(NEW, 12, THREAD),), server_id=1)
+        assert asked.fate(executed, found) is Fate.UNKNOWN
+        assert attrs.evolve(asked, server_id=1).fate(executed, found) is Fate.COMMITTED
+        assert attrs.evolve(asked, server_id=2).fate(executed, found) is Fate.NOT_COMMITTED
+        assert asked.fate(mysql(f"{NEW}:1-11")) is Fate.NOT_COMMITTED
 
     def test_a_number_of_a_connection_has_four_bytes_in_the_log(self) -> None:
         asked = attrs.evolve(doubt(mysql(f"{OLD}:1-10"), mysql("")), thread_id=THREAD + (1 << 32))
@@ -85,8 +99,15 @@ class TestMySQL:
             (0, 0, Fate.NOT_COMMITTED),
             (1, 2, Fate.UNKNOWN),
         ):
-            found = Commits((commit(OLD, 11, THREAD, run),), runs)
+            found = Commits((commit(OLD, 11, THREAD, run),), runs, server_id=1)
             assert asked.fate(executed, found, restarted=True) is expected, (run, runs)
+
+    def test_a_connection_of_an_earlier_life_of_the_server(self) -> None:
+        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        earlier = Commits((commit(OLD, 11, THREAD, 0),), 1, server_id=1)
+        assert asked.fate(mysql(f"{OLD}:1-11"), earlier) is Fate.NOT_COMMITTED
+        elsewhere = attrs.evolve(earlier, server_id=2)
+        assert asked.fate(mysql(f"{OLD}:1-11"), elsewhere) is Fate.COMMITTED
 
     def test_more_suspects_than_are_compared(self) -> None:
         asked = doubt(mysql(""), mysql(""))
@@ -106,9 +127,16 @@ class TestMariaDB:
         assert asked.fate(mariadb("0-2-100")) is Fate.NOT_COMMITTED
 
     def test_another_domain(self) -> None:
-        asked = doubt(mariadb("0-1-100"), told(), "1")
+        asked = doubt(mariadb("0-1-100"), told("0-1-99"), "1")
         assert asked.fate(mariadb("0-1-100,5-1-1")) is Fate.UNKNOWN
         assert asked.fate(mariadb("0-1-100,5-2-1")) is Fate.UNKNOWN
+
+    def test_nobody_was_told_under_which_name_it_writes(self) -> None:
+        asked = doubt(mariadb("0-1-100"), told(), "1")
+        assert asked.fate(mariadb("0-1-100,0-2-101")) is Fate.UNKNOWN
+        assert attrs.evolve(asked, acknowledged=told("0-1-7")).fate(mariadb("0-1-100,0-2-101")) is (
+            Fate.NOT_COMMITTED
+        )
 
     def test_what_the_old_primary_wrote_in_an_earlier_life(self) -> None:
         asked = doubt(mariadb("0-5-100"), told(), "1")
@@ -183,9 +211,8 @@ def judged(history: History) -> Fate:
     else:
         executed = mysql(",".join(map(str, there + own)))
         base = mysql(",".join(map(str, numbers[: history.asked_after])))
-    acknowledged = GtidSet.of(
-        (str(numbers[at]) for at, (_, is_told) in enumerate(history.writes) if is_told), history.is_mariadb
-    )
+    known = [numbers[at] for at, (_, is_told) in enumerate(history.writes) if is_told]
+    acknowledged = GtidSet.of(map(str, known), history.is_mariadb)
     found = Commits(
         tuple(
             commit(each.source, each.number, history.writes[each.number - 1][0] if each in numbers else 99)
@@ -204,6 +231,7 @@ def test_never_wrong(history: History) -> None:
     assert found in (Fate.UNKNOWN, Fate.COMMITTED if is_there else Fate.NOT_COMMITTED)
     if history.names_threads:
         assert found is not Fate.UNKNOWN
+    event(f"{found} {history.names_threads}")
 
 
 @pytest.mark.parametrize("is_mariadb", [False, True])
