@@ -59,6 +59,10 @@ class TargetGroup:
         self._switchover = GroupSwitchover(self, clock)
         #: A switchover decides who is the writer.
         self._is_held = False
+        #: Targets whose last word is older than the last switchover, and when that was.
+        self._stale: dict[TargetUnit, float] = {}
+        #: Targets that take writes beside the writer.
+        self._split: frozenset[str] = frozenset()
 
     def _unit(self, options: TargetConfig) -> TargetUnit:
         return TargetUnit(self.config, options, self._store, self._clock, self._changed)
@@ -197,7 +201,7 @@ class TargetGroup:
         outcome = self._electorate.decide([self._candidate(unit) for unit in by_name.values()])
         self._note(outcome)
         writer = by_name.get(outcome.writer) if outcome.writer is not None else None
-        if writer is not self._writer and not self._is_held:
+        if writer is not self._writer and not self._is_held and not self._is_stale():
             self._move(writer, outcome)
         readers = [
             self._reader(unit, is_available=unit.name in outcome.readers)
@@ -219,6 +223,15 @@ class TargetGroup:
             unit.pool.evacuate()
             unit.cut("the target does not answer")
 
+    def _is_stale(self) -> bool:
+        """Whether targets have not spoken yet since a switchover has changed them."""
+        self._stale = {
+            unit: since
+            for unit, since in self._stale.items()
+            if unit.answered_at <= since and unit.monitor.is_fit and unit in self.units.values()
+        }
+        return bool(self._stale)
+
     @staticmethod
     def _candidate(unit: TargetUnit) -> Candidate:
         return Candidate(
@@ -239,6 +252,21 @@ class TargetGroup:
     def _note(self, outcome: Outcome) -> None:
         for unit in self.units.values():
             unit.monitor.stand(outcome.standing(unit.name))
+        if outcome.split != self._split:
+            self._split = outcome.split
+            if outcome.split:
+                self._warn_of_split(outcome)
+
+    def _warn_of_split(self, outcome: Outcome) -> None:
+        self.log.error(
+            "split brain: {others} takes writes beside {writer}, and gets no clients; make it read-only",
+            others=", ".join(sorted(outcome.split)),
+            writer=outcome.writer or "others",
+        )
+        for unit in self.units.values():
+            # One word may be older than the other.
+            if unit.name in outcome.split or unit is self._writer:
+                unit.monitor.hurry()
 
     def _move(self, writer: TargetUnit | None, outcome: Outcome) -> None:
         before, self._writer = self._writer, writer
@@ -302,8 +330,14 @@ class TargetGroup:
         """A switchover has made this target the writer. KeyError for an unknown one."""
         self._electorate.adopt(name)
         [unit] = [unit for unit in self.units.values() if unit.name == name]
-        if unit is not self._writer:
+        former = self._writer
+        if unit is not former:
             self._move(unit, Outcome(writer=name))
+        now = self._clock.seconds()
+        # What they said before the switchover is out of date.
+        self._stale = {each: now for each in (unit, former) if each is not None}
+        for each in self._stale:
+            each.monitor.hurry()
 
     # Failover, as the command phase sees it
 

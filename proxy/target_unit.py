@@ -48,7 +48,8 @@ class TargetUnit:
         self.config = config
         self.options = options
         self.answer: ProbeResult | None = None
-        self.available_since = 0.0
+        #: When it was answered last, and since when it has been available, on the reactor's clock.
+        self.answered_at = self.available_since = 0.0
         #: It does not answer, and its connections were cut for that.
         self.is_silent = False
         #: Every connection that is open, the pool's only.
@@ -112,6 +113,7 @@ class TargetUnit:
         )
         self.config, self.options = config, options
         self.pool.resize(pool_limits(config, options, self.answer))
+        self.monitor.retime()
         if changed:
             self.pool.retire_all()
 
@@ -197,6 +199,7 @@ class TargetUnit:
 
     def _answered(self, answer: ProbeResult) -> None:
         before, self.answer = self.answer, answer
+        self.answered_at = self._clock.seconds()
         if before is None or before.max_connections != answer.max_connections:
             limits = pool_limits(self.config, self.options, answer)
             self.log.info(

@@ -62,6 +62,10 @@ class ReaderRoute(Generic[ConnectionT]):
         """Whether anyone waits for a connection."""
         return len(self._waits) > 0 or any(pool.waiting for pool in self._choice.pools)
 
+    def lends(self, pool: Pool[ConnectionT]) -> bool:
+        """Whether it is of a reader that is fit, or of the writer that serves in its place."""
+        return self._waits.is_open and self.keeps(pool)
+
     @property
     def waiters(self) -> int:
         """How many wait at this route."""

@@ -29,6 +29,9 @@ class Route(Protocol[ConnectionT]):
         connector's exception if that is fatal.
         """
 
+    def lends(self, pool: Pool[ConnectionT]) -> bool:
+        """Whether a connection of this pool may be borrowed now."""
+
     @property
     def waiting(self) -> bool:
         """Whether anyone waits for a connection."""
@@ -59,6 +62,10 @@ class WriterRoute(Generic[ConnectionT]):
     def pool(self) -> Pool[ConnectionT] | None:
         """The pool that lends at present; None while there is none, and while the traffic is held."""
         return None if self._held or self._pool is None or self._pool.is_stopping else self._pool
+
+    def lends(self, pool: Pool[ConnectionT]) -> bool:
+        """Whether it is the writer's, and lends."""
+        return pool is self.pool
 
     @property
     def is_held(self) -> bool:

@@ -29,6 +29,10 @@ class StickyRoute(Generic[ConnectionT]):
         """Borrow a connection as soon as possible."""
         return self._route.borrow(key, settings, context, self.preferred)
 
+    def lends(self, pool: Pool[ConnectionT]) -> bool:
+        """Whether a connection of this pool may be borrowed now."""
+        return self._route.lends(pool)
+
     @property
     def waiting(self) -> bool:
         """Whether anyone waits for a connection."""

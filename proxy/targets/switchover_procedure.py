@@ -26,6 +26,8 @@ __all__ = ["CUT_TIMEOUT", "POLL", "PROMOTABLE", "SwitchoverProcedure"]
 POLL = 0.05
 #: Seconds that connections which were cut have to be gone.
 CUT_TIMEOUT = 5.0
+#: How often the group looks at a target that has become writable.
+LOOKS = 5
 #: Kinds of topology in which the proxy can promote; others have an operator of their own.
 PROMOTABLE = frozenset(("static", "replication"))
 
@@ -281,8 +283,18 @@ class SwitchoverProcedure(SwitchoverEnds):
             if not is_writable:
                 report = yield self._go_back(reason)
                 return report
+        yield self._group_knows()
         self._step("promote", f"{self._target} is writable")
         return None
+
+    @inlineCallbacks
+    def _group_knows(self) -> _Steps:
+        """The group is to have seen it itself, or it would look for another writer as soon as it may."""
+        for _ in range(LOOKS):
+            seen: Observation | None = yield self._seen(self._target)
+            if seen is not None and seen.role is Role.READ_WRITE:
+                return
+            yield self._pause(POLL)
 
     @inlineCallbacks
     def _settled(self) -> Generator[Deferred[Any], Any, bool | None]:

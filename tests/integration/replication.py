@@ -5,6 +5,8 @@ MariaDB manual, "CHANGE MASTER TO", "Semisynchronous Replication"; MySQL manual,
 
 from typing import Any, Protocol
 
+import pymysql
+
 from proxy.demo.child import LOOPBACK
 
 from .clients import one, run
@@ -20,6 +22,7 @@ __all__ = [
 REPLICATION_USER, REPLICATION_PASSWORD = "repl", "repl's secret"
 APPLY_LIMIT = 20
 """Seconds a replica may take to apply what it has received."""
+LOCK_WAIT_TIMEOUT, LOCK_ATTEMPTS = 1205, 20
 HEARTBEAT = 1
 """Seconds without an event from the source after which a replica expects a sign of life."""
 
@@ -102,7 +105,7 @@ class MariaDBReplication:
         self.accept_writes(server)
 
     def refuse_writes(self, server: Any) -> None:
-        run(server, "SET GLOBAL read_only = 1")
+        _set_patiently(server, "SET GLOBAL read_only = 1")
 
     def accept_writes(self, server: Any) -> None:
         run(server, "SET GLOBAL read_only = 0")
@@ -151,7 +154,7 @@ class MySQLReplication:
         self.accept_writes(server)
 
     def refuse_writes(self, server: Any) -> None:
-        run(server, "SET GLOBAL super_read_only = 1")
+        _set_patiently(server, "SET GLOBAL super_read_only = 1")
 
     def accept_writes(self, server: Any) -> None:
         run(server, "SET GLOBAL super_read_only = 0")
@@ -168,6 +171,20 @@ class MySQLReplication:
     def replicates(self, replica: Any) -> bool:
         status = _status(replica, "SHOW REPLICA STATUS")
         return status.get("Replica_IO_Running") == status.get("Replica_SQL_Running") == "Yes"
+
+
+def _set_patiently(server: Any, sql: str) -> None:
+    """Set what needs the global read lock; that and transactions that wait for each other's rows can block one
+    another, so it is given up and tried again.
+    """
+    run(server, "SET lock_wait_timeout = 1")
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            run(server, sql)
+            return
+        except pymysql.OperationalError as error:
+            if error.args[0] != LOCK_WAIT_TIMEOUT or attempt == LOCK_ATTEMPTS - 1:
+                raise
 
 
 def _status(replica: Any, sql: str) -> dict[str, Any]:

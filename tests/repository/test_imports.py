@@ -31,6 +31,20 @@ def imported(path: Path) -> set[str]:
 
 IMPORTS = {NAMES[path]: imported(path) for path in SOURCES}
 
+#: What puts the parts together, and knows them all.
+COMPOSITION = [
+    "endpoints",
+    "fate_finding",
+    "group_switchover",
+    "listeners",
+    "service",
+    "settings",
+    "tap",
+    "target_group",
+    "target_unit",
+    "thread_ending",
+]
+
 
 def offenders(inside: str, *forbidden: str) -> list[str]:
     """Modules of a package that import something they must not."""
@@ -54,7 +68,7 @@ def test_sans_io_packages_import_no_twisted(package: str) -> None:
 
 def test_wire_knows_nothing_above_it() -> None:
     others = ["frontend", "backend", "session", "exchange"]
-    above = ["pool", "targets", "credentials", "config", "control", "aws", "service", "tap", "settings"]
+    above = ["pool", "targets", "credentials", "config", "control", "aws", *COMPOSITION]
     assert offenders("proxy.mysql.wire", *(f"proxy.mysql.{each}" for each in others)) == []
     assert offenders("proxy.mysql.wire", *(f"proxy.{each}" for each in above)) == []
 
@@ -68,13 +82,24 @@ def test_backend_does_not_know_frontend() -> None:
 
 
 def test_the_pool_knows_neither_the_protocol_nor_aws() -> None:
-    others = ["mysql", "aws", "targets", "credentials", "config", "service", "settings"]
+    others = ["mysql", "aws", "targets", "credentials", "config", *COMPOSITION]
     assert offenders("proxy.pool", *(f"proxy.{each}" for each in others)) == []
 
 
 def test_targets_and_credentials_know_no_protocol() -> None:
     for package in ("proxy.targets", "proxy.credentials", "proxy.config"):
-        assert offenders(package, "proxy.mysql", "proxy.service", "proxy.tap") == []
+        assert offenders(package, "proxy.mysql") == []
+
+
+def test_a_topology_is_read_without_its_connection() -> None:
+    others = ["frontend", "backend", "session", "exchange"]
+    assert offenders("proxy.mysql.topology", *(f"proxy.mysql.{each}" for each in others)) == []
+
+
+@pytest.mark.parametrize("part", ["mysql", "pool", "targets", "credentials", "config"])
+def test_no_part_knows_how_the_parts_are_put_together(part: str) -> None:
+    assert {f"proxy.{each}" for each in COMPOSITION} <= IMPORTS.keys()
+    assert offenders(f"proxy.{part}", *(f"proxy.{each}" for each in COMPOSITION)) == []
 
 
 def test_only_the_composition_root_imports_the_reactor() -> None:
@@ -131,7 +156,9 @@ def test_sans_io_packages_load_without_twisted() -> None:
     import subprocess
 
     modules = [
-        name for name in NAMES.values() if name.startswith(("proxy.mysql.wire", "proxy.mysql.session"))
+        name
+        for name in NAMES.values()
+        if name.startswith(("proxy.mysql.wire", "proxy.mysql.session", "proxy.mysql.topology"))
     ]
     program = f"import sys\nfor name in {modules!r}: __import__(name)\nprint('twisted' in sys.modules)"
     result = subprocess.run(

@@ -36,6 +36,36 @@ from proxy import errors
             " (current value: 3; rds-proxy: max_prepared_statements_per_client)",
         ),
         (errors.proxy_header_refused("x"), 1130, "HY000", "rds-proxy: x"),
+        (
+            errors.rolled_back("the transaction is rolled back"),
+            1213,
+            "40001",
+            "rds-proxy: the transaction is rolled back; try restarting transaction",
+        ),
+        (
+            errors.connection_lost("the temporary table t is lost"),
+            2013,
+            "HY000",
+            "Lost connection to MySQL server during query (rds-proxy: the temporary table t is lost)",
+        ),
+        (
+            errors.no_reader(),
+            9501,
+            "HY000",
+            "rds-proxy: The target group doesn't have any associated read-only instances",
+        ),
+        (
+            errors.in_transaction(),
+            1192,
+            "HY000",
+            "Can't execute the given command because you have active locked tables or an active transaction",
+        ),
+        (
+            errors.switchover_failed("db2:3306", "was refused", "it lags"),
+            1105,
+            "HY000",
+            "rds-proxy: switchover to db2:3306 was refused: it lags",
+        ),
         (errors.shutting_down(), 1053, "08S01", "Server shutdown in progress"),
         (
             errors.privilege_needed(),

@@ -12,8 +12,10 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from proxy.config import load
 from proxy.logs import LogLevels
 from proxy.mysql.backend.probe import ProbeResult
+from proxy.mysql.frontend.context import EndpointContext
 from proxy.mysql.frontend.registry import FIRST_CLIENT_NUMBER, LAST_CLIENT_NUMBER
 from proxy.service import DEBUG_LOGGING_LIFE, ProxyService, _ClientFactory
+from proxy.target_unit import TargetUnit
 from tests.peers.world import rsa_key
 
 ANSWER = ProbeResult(
@@ -40,14 +42,25 @@ class Scene:
             "target": {"host": "db.example.test"},
         }
         self.users = ["app"]
+        self.more = ""
         self.events: list[LogEvent] = []
         self.write()
         self.clock = MemoryReactorClock()
         self.levels = LogLevels("info")
         self.service = ProxyService(str(self.file), load(self.file), self.levels, self.clock)
         self.retired = 0
-        self.service.pool.retire_all = self._retire_all  # type: ignore[method-assign]
+        self.unit.pool.retire_all = self._retire_all  # type: ignore[method-assign]
         self.service._refresh_secrets()
+
+    @property
+    def unit(self) -> TargetUnit:
+        """The target, the first one if there are several."""
+        return next(iter(self.service.group.units.values()))
+
+    @property
+    def context(self) -> EndpointContext:
+        """What clients of the default endpoint share."""
+        return self.service.endpoints.default
 
     def _retire_all(self) -> None:
         self.retired += 1
@@ -56,7 +69,7 @@ class Scene:
         """The files as the options are now."""
         tables = (("log", "log"), ("proxy", "proxy"), ("pool", "target_group.connection_pool_config"))
         lines = [line for key, path in tables for line in (f"[{path}]", *self._lines(key))]
-        lines += ["[[target_group.targets]]", *self._lines("target")]
+        lines += ["[[target_group.targets]]", *self._lines("target"), self.more]
         for user in self.users:
             lines += ["[[proxy.auth]]", f'secret_arn = "{user}"']
         self.file.write_text("\n".join(lines))
@@ -92,7 +105,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     key = rsa_key()
-    monkeypatch.setattr("proxy.service.RsaKeyPair.generate", lambda: key)
+    monkeypatch.setattr("proxy.endpoints.RsaKeyPair.generate", lambda: key)
     scene = Scene(tmp_path)
     globalLogPublisher.addObserver(scene.events.append)  # type: ignore[arg-type]
     yield scene
@@ -113,63 +126,88 @@ class TestOptions:
     def test_clients_read_the_new_ones(self, scene: Scene) -> None:
         scene.options["proxy"]["idle_client_timeout"] = 77
         scene.reload()
-        assert scene.service.context.options.idle_client_timeout == 77
+        assert scene.context.options.idle_client_timeout == 77
         assert scene.service.registry._context.options.idle_client_timeout == 77
         assert scene.logged(LogLevel.info) == ["reloaded; changed: proxy.idle_client_timeout"]
         assert scene.retired == 0
 
     def test_another_size_of_the_statement_cache_makes_a_new_one(self, scene: Scene) -> None:
-        before = scene.service.context.screen
+        before = scene.context.screen
         scene.reload()
-        assert scene.service.context.screen is before
+        assert scene.context.screen is before
         scene.options["proxy"]["statement_cache_entries"] = 7
         scene.reload()
-        assert scene.service.context.screen.cached_verdicts == 7
+        assert scene.context.screen.cached_verdicts == 7
 
     def test_the_pools_limits_follow(self, scene: Scene) -> None:
-        scene.service._take_answer(ANSWER)
+        scene.unit._answered(ANSWER)
         scene.options["pool"]["max_connections_percent"] = 50
         seen: list[Any] = []
-        scene.service.pool.resize = seen.append  # type: ignore[method-assign, assignment]
+        scene.unit.pool.resize = seen.append  # type: ignore[method-assign, assignment]
         scene.reload()
         assert [limits.max_connections for limits in seen] == [100]
 
     def test_the_targets_answer_is_not_forgotten(self, scene: Scene) -> None:
-        scene.service._take_answer(ANSWER)
+        scene.unit._answered(ANSWER)
         scene.options["pool"]["init_query"] = "SET sql_mode = ''"
         scene.reload()
-        set_up = scene.service._set_up()
+        set_up = scene.unit._set_up()
         assert (set_up.init_query, set_up.tracked_variables) == ("SET sql_mode = ''", "autocommit,sql_mode")
 
     def test_the_probe_goes_at_the_new_interval(self, scene: Scene) -> None:
         scene.options["target"]["probe_interval"] = 3.5
         scene.reload()
-        assert scene.service._monitor._interval == 3.5
+        assert scene.unit.monitor._timing().interval == 3.5
 
     def test_new_connections_go_by_the_targets_new_options(self, scene: Scene) -> None:
         scene.options["target"]["connect_timeout"] = 3.5
         scene.reload()
-        assert scene.service._connector.target.connect_timeout == 3.5
+        assert scene.unit.connector.target.connect_timeout == 3.5
 
     def test_what_needs_a_restart_is_said_each_time_and_left(self, scene: Scene) -> None:
-        scene.options["target"].update(host="elsewhere.example.test", port=3307)
+        scene.options["proxy"].update(port=3307, bind_address="192.0.2.1")
         for _ in range(2):
             scene.events.clear()
             scene.reload()
             assert scene.logged(LogLevel.warn) == [
-                "target_group.targets[0].host has changed and needs a restart",
-                "target_group.targets[0].port has changed and needs a restart",
+                "proxy.bind_address has changed and needs a restart",
+                "proxy.port has changed and needs a restart",
             ]
-            target = scene.service._connector.target
-            assert (target.host, target.port) == ("db.example.test", 3306)
 
     def test_once_it_is_as_it_was_nothing_is_said(self, scene: Scene) -> None:
-        scene.options["target"]["port"] = 3307
+        scene.options["proxy"]["port"] = 3307
         scene.reload()
-        del scene.options["target"]["port"]
+        del scene.options["proxy"]["port"]
         scene.events.clear()
         scene.reload()
         assert scene.logged(LogLevel.warn) == []
+
+
+class TestTargets:
+    def test_another_address_is_another_target(self, scene: Scene) -> None:
+        before = scene.unit
+        scene.options["target"]["port"] = 3307
+        scene.reload()
+        [unit] = scene.service.group.units.values()
+        assert unit is not before
+        assert unit.name == "db.example.test:3307"
+        assert scene.logged(LogLevel.info) == [
+            "target db.example.test:3306 was removed",
+            "target db.example.test:3307 was added",
+            "reloaded; changed: target_group.targets",
+        ]
+        assert before.pool.is_stopping
+
+    def test_a_target_that_stays_is_the_same_beside_another_one(self, scene: Scene) -> None:
+        before = scene.unit
+        scene.more = '[[target_group.targets]]\nhost = "second.example.test"\n'
+        scene.reload()
+        first, second = scene.service.group.units.values()
+        assert (first, second.name) == (before, "second.example.test:3306")
+        assert scene.retired == 0
+        scene.more = ""
+        scene.reload()
+        assert list(scene.service.group.units.values()) == [before]
 
 
 class TestRetirement:
@@ -184,7 +222,7 @@ class TestRetirement:
         scene.options["target"]["tls"] = "required"
         scene.reload()
         assert scene.retired == 1
-        assert scene.service._connector.target.tls.required
+        assert scene.unit.connector.target.tls.required
 
     def test_a_new_password_too(self, scene: Scene) -> None:
         scene.secrets["app"] = "second"
@@ -218,7 +256,7 @@ class TestRefusal:
     """All or nothing: what is wrong in one place leaves everything as it was."""
 
     def wrong(self, scene: Scene, part: str) -> None:
-        before = scene.service.config, scene.service.context.options, scene.service._connector.target
+        before = scene.service.config, scene.context.options, scene.unit.connector.target
         scene.options["proxy"]["idle_client_timeout"] = 77
         scene.secrets["app"] = "second"
         scene.reload()
@@ -226,7 +264,7 @@ class TestRefusal:
         assert problem.startswith("not reloaded: ")
         assert part in problem
         service = scene.service
-        after = service.config, service.context.options, service._connector.target
+        after = service.config, scene.context.options, scene.unit.connector.target
         assert all(one is other for one, other in zip(before, after, strict=True))
         credential = service._store.lookup("app")
         assert credential is not None
@@ -308,27 +346,27 @@ class TestDebugLogging:
 class TestAnswers:
     def test_the_first_one_sizes_the_pool(self, scene: Scene) -> None:
         seen: list[Any] = []
-        scene.service.pool.resize = seen.append  # type: ignore[method-assign, assignment]
-        scene.service._take_answer(ANSWER)
-        scene.service._take_answer(attrs.evolve(ANSWER, version="9.7.1"))
-        scene.service._take_answer(attrs.evolve(ANSWER, max_connections=100))
+        scene.unit.pool.resize = seen.append  # type: ignore[method-assign, assignment]
+        scene.unit._answered(ANSWER)
+        scene.unit._answered(attrs.evolve(ANSWER, version="9.7.1"))
+        scene.unit._answered(attrs.evolve(ANSWER, max_connections=100))
         assert len(seen) == 2
         assert seen[0].max_connections > seen[1].max_connections
 
     def test_clients_are_told_of_the_latest(self, scene: Scene) -> None:
-        assert scene.service.context.facts().version != "9.7.0"
-        scene.service._take_answer(ANSWER)
-        assert scene.service.context.facts().version == "9.7.0"
+        assert scene.context.facts().version != "9.7.0"
+        scene.unit._answered(ANSWER)
+        assert scene.context.facts().version == "9.7.0"
 
 
 class TestClientNumbers:
     def test_they_are_far_above_a_databases_own(self, scene: Scene) -> None:
-        factory = _ClientFactory(scene.service)
+        factory = _ClientFactory(scene.context, scene.service.registry)
         numbers = [factory.buildProtocol(None).number for _ in range(3)]
         assert numbers == [FIRST_CLIENT_NUMBER, FIRST_CLIENT_NUMBER + 1, FIRST_CLIENT_NUMBER + 2]
 
     def test_they_start_over_before_they_need_a_sign(self, scene: Scene) -> None:
-        factory = _ClientFactory(scene.service)
+        factory = _ClientFactory(scene.context, scene.service.registry)
         scene.service.registry._last_number = LAST_CLIENT_NUMBER - 1
         numbers = [factory.buildProtocol(None).number for _ in range(2)]
         assert numbers == [LAST_CLIENT_NUMBER, FIRST_CLIENT_NUMBER]

@@ -2,9 +2,9 @@
 
 Each task has a connection of its own, of the monitor's user. A statement whose answer was lost is not
 forgotten: before anything else is concluded its session is ended at the server, so that it cannot take effect
-later (MySQL manual, "KILL Statement"). Rights that it takes: on MySQL REPLICATION_SLAVE_ADMIN,
-SYSTEM_VARIABLES_ADMIN and CONNECTION_ADMIN; on MariaDB REPLICATION SLAVE ADMIN, READ_ONLY ADMIN, SLAVE
-MONITOR and CONNECTION ADMIN; SUPER on older ones.
+later (MySQL manual, "KILL Statement"). Rights that it takes: RELOAD and PROCESS, on MySQL
+REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN and CONNECTION_ADMIN, on MariaDB REPLICATION SLAVE ADMIN,
+READ_ONLY ADMIN, SLAVE MONITOR and CONNECTION ADMIN; SUPER on older ones.
 """
 
 from collections.abc import Callable, Generator, Sequence

@@ -17,7 +17,10 @@ from ..session.need import Need
 from ..session.value import SessionValue
 from .context import EndpointContext
 
-__all__ = ["Routes"]
+__all__ = ["ANSWER_TIME", "Routes"]
+
+#: Seconds that a reader has to say that the time for catching up is over.
+ANSWER_TIME = 1.0
 
 
 class Routes:
@@ -78,6 +81,7 @@ class Routes:
             connection.pool.discard(connection)
             then(False)
 
-        waiting = connection.limited(query(connection, sql.decode()))
+        waiting = query(connection, sql.decode())
+        waiting.addTimeout(self._context.options.causal_reads_timeout + ANSWER_TIME, self._context.clock)
         waiting.addCallbacks(answered, failed)
         waiting.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))

@@ -55,7 +55,7 @@ class Whereabouts:
         """
         keeper = self._value.insert_id_at
         if not reads & ~Diagnostics.LAST_INSERT_ID and isinstance(keeper, BackendConnection):
-            return keeper if keeper.pool.take_exact(keeper) else None
+            return keeper if self._takes(keeper) else None
         if self.last is None:
             return None
         connection, serial = self.last
@@ -63,9 +63,14 @@ class Whereabouts:
             return None
         if self.foreign(connection, reads):
             return None
-        if connection.serial == serial and connection.pool.take_exact(connection):
+        if connection.serial == serial and self._takes(connection):
             return connection
         return None
+
+    def _takes(self, connection: BackendConnection) -> bool:
+        """Borrow this very connection, if its target serves the endpoint now."""
+        pool = connection.pool
+        return self._context.route.lends(pool) and bool(pool.take_exact(connection))
 
     def is_gone(self, reads: Diagnostics) -> bool:
         """Whether a statement reads what only the connection of an earlier statement knew."""
@@ -87,7 +92,7 @@ class Whereabouts:
         connection = self._value.code_ran_at
         if not isinstance(connection, BackendConnection) or connection.traces_of is not self._value:
             return None
-        if connection.has_foreign_traces(self._value) or not connection.pool.take_exact(connection):
+        if connection.has_foreign_traces(self._value) or not self._takes(connection):
             return None
         self._value.variables.ask_again(unknown)
         return connection

@@ -11,7 +11,8 @@ The caller sees to it that
   longer replicates from the origin, has applied all it received and is the one that clients use from now on;
   or it is the origin itself, started again or without that connection;
 - a MariaDB's ``executed`` is read from ``@@gtid_binlog_state`` only where log_slave_updates is on;
-- the session had not set gtid_next, gtid_seq_no, server_id, pseudo_thread_id or sql_log_bin;
+- the session had not set gtid_next, gtid_seq_no, server_id, pseudo_thread_id or sql_log_bin (see
+  ``may_be_found``);
 - where the origin itself is asked, its binary log leaves out no schema (binlog-do-db, binlog-ignore-db);
 - nothing is asked about what may commit more than once (several statements, CALL).
 
@@ -24,14 +25,20 @@ import attrs
 
 from ..wire.binlog_events import Commit, Commits
 from ..wire.gtid import Gtid, GtidSet
+from .pins import PinReason
+from .value import SessionValue
 
-__all__ = ["MAX_SUSPECTS", "Doubt", "Fate"]
+__all__ = ["MAX_SUSPECTS", "Doubt", "Fate", "may_be_found"]
 
 #: How many transactions are compared with the binary log one by one.
 MAX_SUSPECTS = 10_000
 
 #: Binary logs have a connection's number in four bytes.
 _THREAD_BITS = 0xFFFFFFFF
+
+#: What keeps a session's writes from having the GTIDs that its server gives by itself.
+_UNUSUAL = frozenset({"sql_log_bin", "server_id"})
+_UNCERTAIN = frozenset({PinReason.ONE_SHOT_VARIABLE, PinReason.UNTRACKED_STATE, PinReason.UNREADABLE})
 
 
 class Fate(enum.Enum):
@@ -40,6 +47,11 @@ class Fate(enum.Enum):
     COMMITTED = "committed"
     NOT_COMMITTED = "not committed"
     UNKNOWN = "unknown"
+
+
+def may_be_found(value: SessionValue) -> bool:
+    """Whether nothing that this session has set speaks against asking for the fate of its write."""
+    return _UNCERTAIN.isdisjoint(value.pins) and _UNUSUAL.isdisjoint(value.settings.variables)
 
 
 @attrs.frozen
@@ -89,11 +101,14 @@ class Doubt:
         connection had been opened, so that numbers of connections have been given anew.
         """
         suspects = self.suspects(executed)
+        # Nobody was ever told of a transaction: perhaps what is written there gets no GTIDs.
+        absent = Fate.NOT_COMMITTED if self.acknowledged else Fate.UNKNOWN
         if found is None:
-            return Fate.UNKNOWN if suspects else Fate.NOT_COMMITTED
+            return Fate.UNKNOWN if suspects else absent
         own = [each for each in found.commits if self._is_own(each, found, restarted)]
         if own:
-            is_proof = len(own) == 1 and own[0].gtid in suspects and self._is_certain(own[0], restarted)
+            is_proof = len(own) == 1 and own[0].gtid in suspects
+            is_proof = is_proof and self._is_certain(own[0], found, restarted)
             return Fate.COMMITTED if is_proof else Fate.UNKNOWN
         if suspects.count() > MAX_SUSPECTS:
             return Fate.UNKNOWN
@@ -103,7 +118,7 @@ class Doubt:
             if each.thread_id is not None or not self.is_origins(each.gtid.server)
         }
         named = all((each.domain, each.number) in others for each in suspects.gtids(MAX_SUSPECTS))
-        return Fate.NOT_COMMITTED if named else Fate.UNKNOWN
+        return absent if named else Fate.UNKNOWN
 
     def _is_own(self, commit: Commit, found: Commits, restarted: bool) -> bool:
         """Whether a transaction may be of that connection, and neither older nor one that was answered."""
@@ -111,15 +126,15 @@ class Doubt:
             return False
         if self.server_id not in (None, commit.server_id):
             return False
-        if commit.server_id == found.server_id and (commit.run == found.runs) is restarted:
+        if commit.server_id == found.server_id and found.runs and (commit.run == found.runs) is restarted:
             # The origin's own log: it is of another life of the server than the connection.
             return False
         return commit.gtid not in self.acknowledged and not self._is_older(commit.gtid)
 
-    def _is_certain(self, commit: Commit, restarted: bool) -> bool:
+    def _is_certain(self, commit: Commit, found: Commits, restarted: bool) -> bool:
         """Whether there is no other server, and no other life of it, that it may be of as well."""
         is_named = commit.gtid.server == self.origin.lower() or commit.server_id == self.server_id
-        return is_named and not (restarted and commit.run)
+        return is_named and (not restarted or commit.run == 0 < found.runs)
 
     def _is_older(self, gtid: Gtid) -> bool:
         return not GtidSet.of((str(gtid),), self.base.is_mariadb).minus(self.base)

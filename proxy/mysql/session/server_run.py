@@ -7,7 +7,7 @@ and comes with the delay of its answer: close to the moment of the start nothing
 __all__ = ["CLOSE", "was_restarted"]
 
 #: Seconds that ``Uptime`` and the two clocks may be wrong by.
-CLOSE = 2.0
+CLOSE = 1.5
 
 
 def was_restarted(opened_at: float, asked_at: float, answered_at: float, uptime: float) -> bool | None:

@@ -161,6 +161,11 @@ class GtidSet:
         wanted = server.lower()
         return self.where(lambda each: each == wanted)
 
+    def lasts(self) -> "GtidSet":
+        """The last transaction of each source, alone."""
+        lasts = {source: ((each[-1][1], each[-1][1]),) for source, each in self._numbers.items()}
+        return GtidSet(lasts, is_mariadb=self.is_mariadb)
+
     @property
     def servers(self) -> frozenset[str]:
         """The names of all that have written."""

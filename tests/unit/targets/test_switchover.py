@@ -55,6 +55,16 @@ class TestSuccess:
         group.run()
         assert group.calls.index(f"rehearse {OLD} {NEW}") < group.calls.index("hold")
 
+    def test_the_group_has_seen_the_new_writer_before_it_may_choose(self, group: FakeGroup) -> None:
+        group.run()
+        after = group.calls[group.calls.index(f"promote {NEW}") :]
+        assert after.index(f"observe {NEW}") < after.index(f"adopt {NEW}")
+
+    def test_a_new_writer_that_cannot_be_asked_just_then_is_the_writer(self, group: FakeGroup) -> None:
+        group.plans["promote"] = lambda: group.refuse(f"observe {NEW}")
+        assert group.run().outcome is SWITCHED
+        assert group.writer == NEW
+
     def test_it_waits_for_those_that_run(self, group: FakeGroup) -> None:
         group.present = Running(busy=2)
         ended = group.begin(timeout=10.0)

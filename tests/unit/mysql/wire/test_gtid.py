@@ -79,6 +79,11 @@ class TestMySQL:
     def test_what_a_server_has_written_has_all_its_tags(self) -> None:
         assert mysql(f"{A}:1:tag:2,{B}:3").of_server(A.upper()) == mysql(f"{A}:1:tag:2")
 
+    def test_the_last_ones(self) -> None:
+        found = mysql(f"{A}:1-3:7,{A}:tag:2-5,{B}:9")
+        assert found.lasts() == mysql(f"{A}:7,{A}:tag:5,{B}:9")
+        assert found.servers == {A, B}
+
     def test_the_list_is_bounded(self) -> None:
         many = mysql(f"{A}:1-3:8-1000000000000,{B}:1")
         assert [each.number for each in many.gtids(5)] == [1, 2, 3, 8, 9]
