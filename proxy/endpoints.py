@@ -46,7 +46,7 @@ class Endpoints:
             failover=group,
             read_route=group.reader_route(lambda: self._configs[first.name]),
             write_route=group.writer_route,
-            kinds=_kinds(first),
+            kinds=self._kinds(first),
         )
         self.registry = ClientRegistry(self.default)
         self.default.find_client = self.registry.find
@@ -63,7 +63,7 @@ class Endpoints:
             self.default,
             route=self._group.writer_route if writes else readers,
             read_route=readers,
-            kinds=_kinds(endpoint),
+            kinds=self._kinds(endpoint),
             writes=writes,
             options=client_options(config, endpoint),
         )
@@ -86,18 +86,19 @@ class Endpoints:
             context = self._contexts[endpoint.name]
             context.options = client_options(config, endpoint)
             context.tls, context.screen = tls, screen
-            context.kinds = _kinds(endpoint)
+            context.kinds = self._kinds(endpoint)
 
     def _forget_server(self) -> None:
         """Another server may have other schemas, collations and defaults than the former one."""
-        for context in self._contexts.values():
+        for name, context in self._contexts.items():
+            context.kinds = self._kinds(self._configs[name])
             context.known_schemas.clear()
             context.names_collations.clear()
             context.known_sets.clear()
             context.texts.doubt_all()
 
-
-def _kinds(endpoint: EndpointConfig) -> StatementKinds | None:
-    if endpoint.routing != READ_WRITE_SPLIT:
-        return None
-    return StatementKinds(read_functions(endpoint.read_only_functions))
+    def _kinds(self, endpoint: EndpointConfig) -> StatementKinds | None:
+        """What is a read, as far as all servers that have answered agree on their functions."""
+        if endpoint.routing != READ_WRITE_SPLIT:
+            return None
+        return StatementKinds(read_functions(endpoint.read_only_functions, self._group.versions()))

@@ -2,23 +2,30 @@
 
 The writer that serves clients by now is asked what it has executed, and if that is not proof enough, what its
 binary log says of the connection. See mysql/session/fate.py for what is proof of what.
+
+What a server without a source has executed is final: where it once was a replica, what it had received and
+not applied is gone. A group's new primary may still have something to apply. Elsewhere than in these two,
+numbers of different servers are not to be compared.
 """
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from .mysql.backend.binlog_reading import commits_after
+from .mysql.backend.binlog_reading import BinlogUnreadable, commits_after
 from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import PoolKey
 from .mysql.session.fate import Doubt, Fate
+from .mysql.session.gtid_history import Known
+from .mysql.session.server_run import was_restarted
+from .mysql.wire.binlog_events import Commits
 from .mysql.wire.gtid import GtidSet
 from .targets.observation import Observation, Role
-from .thread_ending import PAUSE, end_thread
+from .thread_ending import PAUSE, NumbersBegunAnew, end_thread
 
 if TYPE_CHECKING:
     from .target_group import TargetGroup
@@ -26,16 +33,23 @@ if TYPE_CHECKING:
 
 __all__ = ["FateFinder"]
 
+#: Kinds of topology in which a write keeps its GTID on all servers; and where being absent is final.
+_COMPARABLE: Final = frozenset({"replication", "group_replication"})
+_FINAL: Final = "replication"
+
+
+class _NoProof(Exception):
+    """Nothing will be known; the text says why."""
+
 
 @attrs.frozen
-class _Origin:
-    """What was known of the server to which the write was sent, before anything else becomes known."""
+class _Word:
+    """What a writer says of itself, with the times at which it was asked and answered."""
 
     unit: "TargetUnit"
-    #: "uuid@host:port" of MySQL, "server_id@host:port" of MariaDB.
-    identity: str
-    uptime: float | None
+    observed: Observation
     asked_at: float
+    answered_at: float
 
 
 class FateFinder:
@@ -49,98 +63,133 @@ class FateFinder:
 
     def find(self, connection: BackendConnection, sent_at: float) -> Deferred[Fate]:
         """The fate of a write that was sent, not before ``sent_at``; UNKNOWN if that takes too long."""
-        unit: TargetUnit = connection.unit
-        observed = unit.observation
-        base = unit.position_before(sent_at)
-        acknowledged = unit.acknowledged
-        if observed is None or base is None or acknowledged is None or not observed.identity:
-            return self._unknown("the target has told no GTIDs in time")
-        name = observed.identity.partition("@")[0]
-        if base.is_mariadb:
-            name = connection.server_identity[1] or ""
-        origin = _Origin(unit, observed.identity, observed.uptime, self._clock.seconds())
-        doubt = Doubt(base, acknowledged, name, connection.thread_id)
-        seconds = self._group.config.proxy.in_doubt_timeout
+        known = connection.unit.history.before(sent_at)
+        if known is None or not _is_of(connection, known):
+            self._log_unknown("the target has told no GTIDs in time")
+            return succeed(Fate.UNKNOWN)
+        finding: Deferred[Fate] = self._find(connection, known)
 
-        def too_late(_failure: Any, _timeout: float) -> Fate:
+        def too_late(_failure: Any, timeout: float) -> Fate:
+            self._log_unknown(f"it was not found out within {timeout:g} s")
             return Fate.UNKNOWN
 
-        finding: Deferred[Fate] = self._find(connection, origin, doubt)
-        return finding.addTimeout(seconds, self._clock, onTimeoutCancel=too_late)
+        return finding.addTimeout(
+            self._group.config.proxy.in_doubt_timeout, self._clock, onTimeoutCancel=too_late
+        )
 
-    def _unknown(self, why: str) -> Deferred[Fate]:
+    def _log_unknown(self, why: str) -> None:
         self.log.info("what has become of a write is not known: {why}", why=why)
-        done: Deferred[Fate] = Deferred()
-        done.callback(Fate.UNKNOWN)
-        return done
 
     @inlineCallbacks
-    def _find(
-        self, connection: BackendConnection, origin: _Origin, doubt: Doubt
-    ) -> Generator[Deferred[Any], Any, Fate]:
-        writer, observed = yield self._writer()
-        is_origin = observed.identity == origin.identity
+    def _find(self, connection: BackendConnection, known: Known) -> Generator[Deferred[Any], Any, Fate]:
+        """Ask until there is an answer: the writer may go away in the middle."""
+        while True:
+            try:
+                fate: Fate = yield self._ask(connection, known)
+            except _NoProof as problem:
+                self._log_unknown(str(problem))
+                return Fate.UNKNOWN
+            except CancelledError:
+                raise
+            except Exception as problem:
+                self.log.debug("the writer could not be asked: {problem}", problem=problem)
+            else:
+                return fate
+            yield deferLater(self._clock, PAUSE)
+
+    @inlineCallbacks
+    def _ask(self, connection: BackendConnection, known: Known) -> Generator[Deferred[Any], Any, Fate]:
+        word: _Word = yield self._writer()
         restarted = False
+        is_origin = word.observed.identity == known.identity
         if is_origin:
-            restarted = _has_restarted(origin, observed.uptime, self._clock.seconds())
+            restarted = _has_restarted(connection, word)
             if not restarted:
-                yield self._end(writer, connection)
-                observed = (yield writer.monitor.ask_now()).observation
-        elif observed.source or observed.replicates:
-            # What it has not applied yet may still come.
-            return Fate.UNKNOWN
-        executed = observed.position
+                word = yield self._without_thread(connection, word)
+        else:
+            _check_is_comparable(word.observed)
+        executed = word.observed.position
         if not isinstance(executed, GtidSet):
-            return Fate.UNKNOWN
-        # What others were told meanwhile is theirs.
-        doubt = attrs.evolve(doubt, acknowledged=origin.unit.acknowledged or doubt.acknowledged)
-        fate: Fate = doubt.fate(executed, restarted=restarted)
-        if fate is not Fate.UNKNOWN:
-            return fate
-        fate = yield self._by_binary_log(writer, doubt, executed, restarted)
+            raise _NoProof("the writer tells no GTIDs")
+        doubt = self._doubt(connection, known)
+        fate = doubt.fate(executed, restarted=restarted)
+        if fate is Fate.UNKNOWN:
+            found: Commits = yield self._commits(word.unit, doubt)
+            fate = doubt.fate(executed, found, restarted=restarted)
+        if fate is Fate.NOT_COMMITTED and not is_origin and word.observed.topology != _FINAL:
+            raise _NoProof("it may still be applied")
         return fate
 
+    def _doubt(self, connection: BackendConnection, known: Known) -> Doubt:
+        acknowledged = known.acknowledged
+        history = connection.unit.history
+        if history.identity == known.identity:
+            # What others were told meanwhile is theirs.
+            acknowledged = acknowledged.union(history.acknowledged())
+        server_id = int(connection.server_identity[1] or 0)
+        name = known.identity.partition("@")[0]
+        return Doubt(known.base, acknowledged, name, connection.thread_id, server_id)
+
     @inlineCallbacks
-    def _writer(self) -> Generator[Deferred[Any], Any, tuple["TargetUnit", Observation]]:
+    def _writer(self) -> Generator[Deferred[Any], Any, _Word]:
         """The writer, and what it says of itself now: the one that there seems to be may be gone."""
         while True:
             writer = self._group.writer
             if writer is not None:
-                try:
-                    answer = yield writer.monitor.ask_now()
-                except Exception as problem:
-                    self.log.debug("{target} does not answer: {problem}", target=writer.name, problem=problem)
-                else:
-                    if answer.observation.role is Role.READ_WRITE and writer is self._group.writer:
-                        return writer, answer.observation
+                asked_at = self._clock.seconds()
+                answer = yield writer.monitor.ask_now()
+                if answer.observation.role is Role.READ_WRITE and writer is self._group.writer:
+                    return _Word(writer, answer.observation, asked_at, self._clock.seconds())
             yield deferLater(self._clock, PAUSE)
 
-    def _end(self, unit: "TargetUnit", connection: BackendConnection) -> Deferred[None]:
+    @inlineCallbacks
+    def _without_thread(
+        self, connection: BackendConnection, word: _Word
+    ) -> Generator[Deferred[Any], Any, _Word]:
         """The server may not have noticed that the connection is gone, and go on with what was sent."""
         assert isinstance(connection.key, PoolKey)
-        return end_thread(unit.connector, connection.key.username, connection.thread_id, self._clock)
+        try:
+            yield end_thread(word.unit.connector, connection.key.username, connection, self._clock)
+        except NumbersBegunAnew as problem:
+            raise _NoProof(str(problem)) from None
+        again: _Word = yield self._writer()
+        if again.observed.identity != word.observed.identity or _has_restarted(connection, again):
+            raise _NoProof("the writer has changed in the middle")
+        return again
 
     @inlineCallbacks
-    def _by_binary_log(
-        self, unit: "TargetUnit", doubt: Doubt, executed: GtidSet, restarted: bool
-    ) -> Generator[Deferred[Any], Any, Fate]:
+    def _commits(self, unit: "TargetUnit", doubt: Doubt) -> Generator[Deferred[Any], Any, Commits]:
         username = unit.monitor_user()
         if username is None:
-            return Fate.UNKNOWN
+            raise _NoProof("there is no user to ask with")
         connection: BackendConnection = yield unit.connector.open_plain(username)
         try:
-            found = yield unit.connector.limited(commits_after(connection, doubt.base))
-        except Exception as problem:
-            self.log.info("the binary log could not be read: {problem}", problem=problem)
-            return Fate.UNKNOWN
-        finally:
-            connection.abort("done")
-        fate: Fate = doubt.fate(executed, found, restarted=restarted)
-        return fate
+            found: Commits = yield unit.connector.limited(commits_after(connection, doubt.base))
+        except BinlogUnreadable as problem:
+            raise _NoProof(f"the binary log could not be read: {problem}") from None
+        return found
 
 
-def _has_restarted(origin: _Origin, uptime: float | None, now: float) -> bool:
-    """Whether the server began anew since it was asked last."""
-    if uptime is None or origin.uptime is None:
-        return False
-    return uptime < origin.uptime or uptime < now - origin.asked_at
+def _is_of(connection: BackendConnection, known: Known) -> bool:
+    """Whether the connection was to the server that has told what is known."""
+    name, _, address = known.identity.partition("@")
+    hostname, server_id = (*connection.server_identity, None, None)[:2]
+    is_same = address.rpartition(":")[0] == hostname and (server_id or "").isdecimal()
+    return is_same and (not known.base.is_mariadb or name == server_id)
+
+
+def _has_restarted(connection: BackendConnection, word: _Word) -> bool:
+    """Whether the server began anew after the connection was opened."""
+    if word.observed.uptime is None:
+        raise _NoProof("the writer does not tell since when it runs")
+    restarted = was_restarted(connection.opened_at, word.asked_at, word.answered_at, word.observed.uptime)
+    if restarted is None:
+        raise _NoProof("the writer was started at about the time that the connection was opened")
+    return restarted
+
+
+def _check_is_comparable(observed: Observation) -> None:
+    if observed.topology not in _COMPARABLE:
+        raise _NoProof("GTIDs are not the same on all servers of this topology")
+    if observed.topology == _FINAL and (observed.source or observed.replicates):
+        raise _NoProof("the writer may still apply what it has received")

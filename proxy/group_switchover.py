@@ -106,7 +106,7 @@ class GroupSwitchover:
 
     def _end(self, unit: "TargetUnit", connection: BackendConnection) -> None:
         username = connection.key.username if isinstance(connection.key, PoolKey) else ""
-        ending: Deferred[None] = end_thread(unit.connector, username, connection.thread_id, self._clock)
+        ending: Deferred[None] = end_thread(unit.connector, username, connection, self._clock)
         ending.addTimeout(unit.options.connect_timeout, self._clock)
         ending.addErrback(
             lambda failure: self.log.warn(

@@ -44,6 +44,9 @@ __all__ = [
 #: Of the target's max_connections, left to the proxy's monitor, its KILLs and the operator.
 RESERVED_CONNECTIONS = 3
 
+#: ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED.
+_FULL = frozenset({1040, 1203, 1226})
+
 #: The kernel's limit on the path of a Unix socket, in bytes.
 MAX_SOCKET_PATH = 107
 
@@ -200,6 +203,8 @@ def check_files(config: Config) -> None:
 
 def health_reason(problem: BaseException) -> HealthReason:
     """RDS's word for why a probe failed."""
+    if isinstance(problem, TargetError) and problem.packet.errno in _FULL:
+        return HealthReason.PENDING_PROXY_CAPACITY
     if isinstance(problem, (TargetError, UnfitTarget)):
         return HealthReason.AUTH_FAILURE if problem.fatal else HealthReason.CONNECTION_FAILED
     return HealthReason.UNREACHABLE

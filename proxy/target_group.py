@@ -167,6 +167,11 @@ class TargetGroup:
             return server_facts(self.config, None, None)
         return server_facts(self.config, first.answer, first.fresh_status)
 
+    def versions(self) -> list[tuple[str, bool]]:
+        """The version of each server that has answered, and whether it is MariaDB."""
+        answers = [unit.answer for unit in self.units.values() if unit.answer is not None]
+        return [(answer.version, answer.is_mariadb) for answer in answers]
+
     def pools(self) -> Iterator[tuple[str, Pool[BackendConnection]]]:
         """Each target's name and pool."""
         for unit in list(self.units.values()):

@@ -1,6 +1,5 @@
 """One target of the group: what opens its connections, their pool, and what watches it."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import BackendConnector
 from .mysql.backend.probe import Probe, ProbeResult
 from .mysql.backend.set_up import SetUp
+from .mysql.session.gtid_history import GtidHistory
 from .mysql.wire.gtid import GtidSet, MalformedGtid
 from .pool.pool import Pool
 from .settings import health_reason, pool_limits, probe_timing, statement_cap, target
@@ -20,15 +20,7 @@ from .targets.health import TargetHealth
 from .targets.monitor import TargetMonitor
 from .targets.observation import Observation, Role
 
-__all__ = ["MAX_POSITIONS", "TargetUnit"]
-
-#: Positions of a target that are remembered, one for each answered probe; a write that began before the
-#: oldest is not told from older ones.
-MAX_POSITIONS = 256
-
-
-#: GTIDs that are collected before they are made a set.
-MAX_NAMED = 256
+__all__ = ["TargetUnit"]
 
 
 class TargetUnit:
@@ -56,12 +48,10 @@ class TargetUnit:
         self.connections: set[BackendConnection] = set()
         #: Writes whose answers were lost, and of which nobody knows yet.
         self.in_doubt = 0
-        #: GTIDs of the writes that the proxy's clients were told of, and those that were told last.
-        self._acknowledged: GtidSet | None = None
-        self._named: list[str] = []
+        #: What it had executed when, and which writes the proxy's clients were told of.
+        self.history = GtidHistory()
         #: Status flags of a connection that has done nothing yet.
         self.fresh_status: int | None = None
-        self._positions: deque[tuple[float, GtidSet]] = deque(maxlen=MAX_POSITIONS)
         self._store = store
         self._clock = clock
         self._on_change = on_change
@@ -70,6 +60,7 @@ class TargetUnit:
         )
         self.connector.on_open = self._opened
         self.name = self.connector.target.name
+        self._addresses = self._address_watch(clock)
         self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits(config, options, None), clock)
         self.monitor: TargetMonitor[ProbeResult] = TargetMonitor(
             self.name,
@@ -77,7 +68,7 @@ class TargetUnit:
                 self.connector,
                 self.monitor_user,
                 lambda: self.config.target_group.topology,
-                self._address_watch(clock),
+                self._addresses,
             ),
             lambda: probe_timing(self.options, self.config.target_group),
             clock,
@@ -114,6 +105,8 @@ class TargetUnit:
         self.config, self.options = config, options
         self.pool.resize(pool_limits(config, options, self.answer))
         self.monitor.retime()
+        if self._addresses is not None:
+            self._addresses.interval = config.target_group.address_refresh_interval
         if changed:
             self.pool.retire_all()
 
@@ -121,11 +114,6 @@ class TargetUnit:
         """Whether connections opened before differ from those to come."""
         names = ("tls", "tls_ca", "compression", "zstd_compression_level")
         return any(getattr(self.options, name) != getattr(options, name) for name in names)
-
-    def position_before(self, moment: float) -> GtidSet | None:
-        """What it had executed at some time before this moment of the reactor's clock."""
-        found = [position for asked_at, position in self._positions if asked_at <= moment]
-        return found[-1] if found else None
 
     def has_executed(self, gtid: str) -> bool:
         """Whether its last word, or its being the writer, tells that it has this transaction."""
@@ -163,7 +151,7 @@ class TargetUnit:
     def _opened(self, connection: BackendConnection) -> None:
         self.fresh_status = connection.status
         connection.pool = self.pool
-        connection.on_gtid = self._acknowledge
+        connection.on_gtid = self.history.acknowledge
         connection.unit = self
         self.connections.add(connection)
         connection.when_lost(self._lost)
@@ -173,29 +161,6 @@ class TargetUnit:
         if connection.broke_off:
             self.monitor.hurry()
         self.pool.closed(connection)
-
-    def _acknowledge(self, gtid: str) -> None:
-        self._named.append(gtid)
-        if len(self._named) >= MAX_NAMED:
-            self._fold()
-
-    def _fold(self) -> None:
-        named, self._named = self._named, []
-        if self._acknowledged is not None:
-            try:
-                self._acknowledged = self._acknowledged.union(
-                    GtidSet.of(named, self._acknowledged.is_mariadb)
-                )
-            except MalformedGtid as problem:
-                self.log.warn(
-                    "target {target} has told what is no GTID: {problem}", target=self.name, problem=problem
-                )
-
-    @property
-    def acknowledged(self) -> GtidSet | None:
-        """The writes that the proxy's clients were told of; None where the target has no GTIDs."""
-        self._fold()
-        return self._acknowledged
 
     def _answered(self, answer: ProbeResult) -> None:
         before, self.answer = self.answer, answer
@@ -210,11 +175,9 @@ class TargetUnit:
             )
             self.pool.resize(limits)
         self._note_identity(before, answer)
-        position = answer.observation.position
-        if isinstance(position, GtidSet):
-            if self._acknowledged is None:
-                self._acknowledged = GtidSet.parse("", is_mariadb=answer.is_mariadb)
-            self._positions.append((self._clock.seconds(), position))
+        observed = answer.observation
+        position = observed.position if isinstance(observed.position, GtidSet) else None
+        self.history.executed(self.answered_at, observed.identity, position)
         self._on_change()
 
     def _note_identity(self, before: ProbeResult | None, answer: ProbeResult) -> None:

@@ -9,36 +9,57 @@ from twisted.logger import Logger
 
 from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import BackendConnector
-from .mysql.backend.own_commands import ask, query
+from .mysql.backend.errors import ConnectFailed
+from .mysql.backend.own_commands import SERVER_IDENTITY, ask, query
+from .mysql.session.server_run import was_restarted
 
-__all__ = ["PAUSE", "end_thread"]
+__all__ = ["PAUSE", "NumbersBegunAnew", "end_thread"]
 
 #: Seconds between two looks whether it has ended.
 PAUSE = 0.1
 
 _EXISTS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID={}"
+_UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 
 _log = Logger()
 
 
+class NumbersBegunAnew(ConnectFailed):
+    """It is another server, or may have been started again: the number may be an innocent one's."""
+
+
 @inlineCallbacks
 def end_thread(
-    connector: BackendConnector, username: str, number: int, clock: Any
+    connector: BackendConnector, username: str, lost: BackendConnection, clock: Any
 ) -> Generator[Deferred[Any], Any, None]:
-    """KILL a thread of this user, and wait until the server does not have it any more; may be cancelled.
+    """KILL a connection's thread, and wait until the server does not have it any more; may be cancelled.
 
-    To be called only where the number cannot be another one's: the server has not restarted since.
+    ``username`` is that of the connection: everybody sees and may end the threads of his own name, but no
+    others without further privileges. Fails with NumbersBegunAnew, TargetError or ConnectFailed.
     """
     connection: BackendConnection = yield connector.open_plain(username)
     try:
+        yield _check(connector, connection, lost, clock)
         while True:
-            (count,) = yield connector.limited(ask(connection, _EXISTS.format(number), 1))
+            (count,) = yield connector.limited(ask(connection, _EXISTS.format(lost.thread_id), 1))
             if count == "0":
                 return
             try:
-                yield connector.limited(query(connection, f"KILL {number}"))
+                yield connector.limited(query(connection, f"KILL {lost.thread_id}"))
             except Exception as problem:
-                _log.debug("KILL {number}: {problem}", number=number, problem=problem)
+                _log.debug("KILL {number}: {problem}", number=lost.thread_id, problem=problem)
             yield deferLater(clock, PAUSE)
     finally:
         connection.abort("done")
+
+
+@inlineCallbacks
+def _check(
+    connector: BackendConnector, connection: BackendConnection, lost: BackendConnection, clock: Any
+) -> Generator[Deferred[Any], Any, None]:
+    identity = yield connector.limited(ask(connection, f"SELECT {SERVER_IDENTITY}", 2))
+    asked_at = clock.seconds()
+    _, uptime = yield connector.limited(ask(connection, _UPTIME, 2))
+    restarted = was_restarted(lost.opened_at, asked_at, clock.seconds(), float(uptime or 0))
+    if tuple(identity) != tuple(lost.server_identity) or restarted is not False:
+        raise NumbersBegunAnew(f"connection {lost.thread_id} may be another one's by now")

@@ -39,7 +39,8 @@ class AddressWatch:
         self._host = host
         self._resolve = resolve
         self._clock = clock
-        self._interval = interval
+        #: Seconds between two look-ups.
+        self.interval = interval
         self._peer: _Address | None = None
         self._moved = False
         self._due = 0.0
@@ -50,7 +51,7 @@ class AddressWatch:
         self._peer = None if _address(self._host()) is not None else _address(peer)
         self._moved = False
         self._under_way = None
-        self._due = self._clock.seconds() + self._interval
+        self._due = self._clock.seconds() + self.interval
 
     def doubt(self) -> None:
         """Something is wrong with the target: look the name up with the next question."""
@@ -68,7 +69,7 @@ class AddressWatch:
 
     def _look_up(self) -> None:
         self._under_way = this = object()
-        self._due = self._clock.seconds() + self._interval
+        self._due = self._clock.seconds() + self.interval
         self._resolve(self._host()).addCallbacks(
             self._found, self._failed, callbackArgs=(this,), errbackArgs=(this,)
         ).addErrback(lambda failure: self.log.failure("a look-up of {host}", failure, host=self._host()))

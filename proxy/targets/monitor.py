@@ -17,10 +17,13 @@ from .deadline import OutOfTime, within
 from .health import HealthReason, HealthState, TargetHealth
 from .health_machine import HealthMachine, Standing
 
-__all__ = ["HURRY_TIME", "LEAST_GAP", "Asks", "MonitorStopped", "TargetMonitor", "Timing"]
+__all__ = ["FASTEST_TIME", "HURRY_TIME", "LEAST_GAP", "Asks", "MonitorStopped", "TargetMonitor", "Timing"]
 
 #: Seconds for which a target is asked faster after a backend error or a change.
 HURRY_TIME = 10.0
+
+#: Seconds for which it is asked as often as may be, once there is no writer.
+FASTEST_TIME = 3.0
 
 #: Seconds from one question's start to the next one's, at least, except when a fresh answer is asked for or a
 #: refusal is confirmed.
@@ -78,7 +81,7 @@ class TargetMonitor(Generic[AnswerT]):
         self._was_asked = False
         self._is_fast = False
         self._is_urgent = False
-        self._hurry_until = 0.0
+        self._hurry_until = self._fastest_until = 0.0
         self._began = 0.0
         self._question: Deferred[AnswerT] | None = None
         self._next: Any = None
@@ -141,6 +144,7 @@ class TargetMonitor(Generic[AnswerT]):
         """Ask at the fast interval, until told otherwise."""
         if is_fast is not self._is_fast:
             self._is_fast = is_fast
+            self._fastest_until = self._clock.seconds() + FASTEST_TIME if is_fast else 0.0
             self.retime()
 
     def retime(self) -> None:
@@ -255,6 +259,9 @@ class TargetMonitor(Generic[AnswerT]):
         timing = self._timing()
         is_fast = self._is_fast or now < self._hurry_until or not damping.is_settled
         interval = min(timing.fast_interval, timing.interval) if is_fast else timing.interval
+        if now < self._fastest_until:
+            # A promotion is what clients wait for now.
+            interval = LEAST_GAP
         self._unschedule()
         self._ask_in(max(self._began + max(interval, LEAST_GAP) - now, 0.0))
 

@@ -28,7 +28,8 @@ __all__ = [
 
 LOST = 0
 """The error number that stands for the loss of a connection, which no server can tell."""
-ACCOUNTS = 60
+ACCOUNTS = 600
+"""So many that transactions hardly ever wait for each other's rows."""
 BALANCE = 1000
 FINAL_STAGES = ("insert", "commit")
 STAGES = ("begin", "update", "journal", *FINAL_STAGES)

@@ -174,7 +174,7 @@ class MySQLReplication:
 
 
 def _set_patiently(server: Any, sql: str) -> None:
-    """Set what needs the global read lock; that and transactions that wait for each other's rows can block one
+    """Set what needs the global read lock; it and transactions that wait for each other's rows can block one
     another, so it is given up and tried again.
     """
     run(server, "SET lock_wait_timeout = 1")

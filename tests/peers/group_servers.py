@@ -61,10 +61,11 @@ class GroupServer(Database):
         clock: Any,
         find: "Callable[[str], GroupServer]",
         wrote: "Callable[[GroupSession, Transaction], None]",
+        tell: Callable[[str], None],
     ) -> None:
         super().__init__()
         self.name, self.number = name, number
-        self.clock, self.find, self.wrote = clock, find, wrote
+        self.clock, self.find, self.wrote, self.tell = clock, find, wrote, tell
         self.hides_bare_names = True
         self.transactions: list[Transaction] = []
         self.replicated: Transaction | None = None
@@ -130,6 +131,7 @@ class GroupServer(Database):
         for each in missing[:most]:
             self.transactions.append(each)
             self.replicated = each
+            self.tell(f"{self.name} has replicated {', '.join(each.rows)}")
         if len(missing) <= most:
             self.behind_since = None
         elif self.behind_since is None:
@@ -260,6 +262,7 @@ class GroupSession(Session):
         server = self.database
         if found := _ROW.match(sql):
             has = found[1] in server.rows or found[1] in self.pending
+            server.tell(f"{server.name} is asked for {found[1]}: {has}")
             return self._table(["id"], *([[found[1]]] if has else []))
         if found := _WAIT.match(sql):
             return self._wait(int(found[3]), float(found[4]))

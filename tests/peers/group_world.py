@@ -76,8 +76,10 @@ class GroupWorld:
     def __init__(self, *, targets: int = 3, replay: str = "off", routing: str = "endpoint") -> None:
         self.clock = Clock()
         self.lines: list[Line] = []
+        #: What has happened.
+        self.story: list[str] = []
         self.servers = {
-            name: GroupServer(name, number, self.clock, self.find, self._wrote)
+            name: GroupServer(name, number, self.clock, self.find, self._wrote, self.tell)
             for number, name in enumerate(NAMES[:targets], 1)
         }
         #: Written rows that no client can count on: a failover to a server without them has happened.
@@ -116,6 +118,7 @@ class GroupWorld:
 
     def _wrote(self, session: GroupSession, transaction: Transaction) -> None:
         writer = self.writer
+        self.tell(f"{session.database.name} has committed {', '.join(transaction.rows)}")
         if session.peer.line.connected and writer is not None:
             assert session.database is writer, f"two writers: {session.database.name} and {writer.name}"
 
@@ -129,6 +132,11 @@ class GroupWorld:
             self.lost.update(*(server.rows - now.rows for server in self.servers.values()))
         self.disturbed.clear()
         self._previous = now
+        self.tell(f"the writer is {now.name}; lost: {sorted(self.lost)}")
+
+    def tell(self, what: str) -> None:
+        """Note it for whoever reads of a failure."""
+        self.story.append(f"{self.clock.seconds():.3f} {what}")
 
     # Connections
 
@@ -218,6 +226,8 @@ class GroupWorld:
         """It replicates from this one; from a copy of its data if it must."""
         server.source, server.paused = source.name, False
         if server.is_diverged and server.up and not server.frozen:
+            self.lost.update(server.rows - source.rows)
+            self.tell(f"{server.name} is built anew from {source.name}; lost: {sorted(self.lost)}")
             server.rebuild(source)
 
     def heal(self) -> GroupServer:

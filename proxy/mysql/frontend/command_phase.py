@@ -261,6 +261,7 @@ class CommandPhase(RecoveryPhase):
             self._answer_began = True
             if self._is_recording and self._transcript is not None:
                 self._transcript.answer(out)
+                out = self._news(out)
             self.channel.write(out)
         if scanner.done:
             self._ended()

@@ -125,7 +125,9 @@ class RecoveryPhase(ReplayPhase):
             self._recover(connection, reason)
             return
         loss, error = loss_of(self.value), loss_error(self.value)
-        self._replays_next = not is_running and self._may_replay()
+        may_replay = self._may_replay()
+        self._replays_next = not is_running and may_replay
+        resumes = may_replay and self._answer_began and self._is_recording and self._may_rerun()
         self._keep_transaction()
         self._lose()
         if self._stage is Stage.CLOSED:
@@ -139,6 +141,8 @@ class RecoveryPhase(ReplayPhase):
             self._stage = Stage.IDLE
             self.skip()
             self._resume_commands()
+        elif resumes:
+            self._resume(self._send_again)
         elif self._answer_began:
             # Part of a response is out: only closing tells the client that the rest will not come.
             self.channel.close()
@@ -228,7 +232,10 @@ class RecoveryPhase(ReplayPhase):
             return _NOTHING if code in _HARMLESS else _ANYTHING
         if not self._retained or not self._screening.text:
             return _ANYTHING
-        return traits_of(self._screening.text, dialect=self._screening.dialect())
+        kinds, dialect = self._context.kinds, self._screening.dialect()
+        if kinds is not None:
+            return kinds.traits(self._screening.text, dialect)
+        return traits_of(self._screening.text, dialect=dialect)
 
     def _may_have_committed(self, traits: Traits) -> bool:
         """Whether the command may have committed something, its own work included."""

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, rolled_back
 from ..backend.connection import BackendConnection, Borrower
 from ..session.need import NOTHING
-from ..session.transcript import Abandoned, Transcript
+from ..session.transcript import Abandoned, Comparison, Transcript
 from ..session.value import Tie
 from ..session.verdict import Verdict
 from ..wire.capabilities import Capability
@@ -42,7 +42,17 @@ _MAY_ROLL_BACK: Final = frozenset({1205, 1213})
 class ReplayPhase(DiagnosticPhase):
     """The part of the command phase that keeps transactions."""
 
-    __slots__ = ("_is_recording", "_replaying", "_replays", "_settings", "_status", "_transcript", "borrower")
+    __slots__ = (
+        "_comparison",
+        "_is_recording",
+        "_replaying",
+        "_replays",
+        "_resumes",
+        "_settings",
+        "_status",
+        "_transcript",
+        "borrower",
+    )
 
     #: Who gets what the connection has to say: the whole command phase.
     borrower: Borrower
@@ -61,6 +71,9 @@ class ReplayPhase(DiagnosticPhase):
         #: Flags of the transaction that was lost.
         self._status = 0
         self._replaying: Deferred[None] | None = None
+        #: Part of the response was with the client when its connection was lost; what comes again of it.
+        self._resumes = False
+        self._comparison: Comparison | None = None
         self._replays = 0
 
     # Keeping
@@ -97,6 +110,10 @@ class ReplayPhase(DiagnosticPhase):
         """The present command has ended, and the session's value has taken it in."""
         transcript, value = self._transcript, self.value
         assert transcript is not None
+        comparison, self._comparison = self._comparison, None
+        self._resumes = False
+        if comparison is not None and not comparison.ends():
+            self.channel.close()
         if value.tie() is not Tie.TRANSACTION:
             self._another_transcript()
         elif (value.settings, value.variables.values) != self._settings or value.is_doubtful:
@@ -138,7 +155,8 @@ class ReplayPhase(DiagnosticPhase):
         )
 
         def refused(error: ClientError) -> None:
-            timeout.cancel()
+            if timeout.active():
+                timeout.cancel()
             self.log.info(
                 "[clientConnection={client}] a transaction was not replayed: {error}",
                 client=self.channel.number,
@@ -192,11 +210,38 @@ class ReplayPhase(DiagnosticPhase):
         running.addCallbacks(done, failed)
         running.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
 
+    def _resume(self, send_again: Callable[[BackendConnection], None]) -> None:
+        """Part of a response is with the client: have the rest of it follow, if its beginning comes again."""
+        assert self._transcript is not None
+        entry = self._transcript.entries[-1]
+        self._resumes = True
+
+        def replayed(connection: BackendConnection) -> None:
+            send_again(connection)
+            self._comparison = Comparison(entry)
+
+        self._replay(replayed)
+
+    def _news(self, data: bytes) -> bytes:
+        """What of a response that comes for the second time the client has not had yet."""
+        comparison = self._comparison
+        if comparison is None:
+            return data
+        data = comparison.take(data)
+        if comparison.differs:
+            self.channel.close()
+            self.tenancy.cut("a result was not the same as before")
+        return data
+
     def _replay_takes_too_long(self) -> None:
         self.tenancy.stop_waiting()
 
     def _not_replayed(self) -> None:
         self._transcript_ends()
+        if self._resumes:
+            # Part of a response is out: only closing tells the client that the rest will not come.
+            self.channel.close()
+            return
         self.refuse(
             rolled_back(
                 "the database connection was lost, the transaction is rolled back and could not be replayed"

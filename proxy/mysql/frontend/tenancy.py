@@ -31,6 +31,9 @@ from .whereabouts import Whereabouts
 
 __all__ = ["Tenancy"]
 
+_Granted = Callable[[BackendConnection], None]
+_Refused = Callable[[ClientError], None]
+
 #: How often no connection was lent.
 _NEVER = -1
 _NO_READS = Diagnostics.NONE
@@ -95,22 +98,12 @@ class Tenancy:
 
     # Getting a connection
 
-    def acquire(
-        self,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
-    ) -> None:
+    def acquire(self, need: Need, granted: _Granted, refused: _Refused) -> None:
         """Call ``granted`` with a connection that continues the session, or ``refused``; at once if able."""
         self._retries.begin()
         self._acquire(need, granted, refused)
 
-    def _acquire(
-        self,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
-    ) -> None:
+    def _acquire(self, need: Need, granted: _Granted, refused: _Refused) -> None:
         connection = self.connection
         if connection is not None:
             self._stop_holding()
@@ -178,11 +171,7 @@ class Tenancy:
         return None, reads
 
     def _use_own(
-        self,
-        connection: BackendConnection,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
+        self, connection: BackendConnection, need: Need, granted: _Granted, refused: _Refused
     ) -> None:
         """Use the connection that the session has."""
         foreign = self._whereabouts.foreign(connection, need.reads)
@@ -203,13 +192,7 @@ class Tenancy:
         self._pending.cancel()
         return True
 
-    def _bring(
-        self,
-        connection: BackendConnection,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
-    ) -> None:
+    def _bring(self, connection: BackendConnection, need: Need, granted: _Granted, refused: _Refused) -> None:
         """Give the connection the session is tied to what its earlier statements ran elsewhere for."""
         connection.take_back()
         connection.has_now(self._value)
@@ -235,13 +218,7 @@ class Tenancy:
         giving.addCallbacks(given, failed)
         giving.addErrback(self._unforeseen, refused)
 
-    def _take(
-        self,
-        connection: BackendConnection,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
-    ) -> None:
+    def _take(self, connection: BackendConnection, need: Need, granted: _Granted, refused: _Refused) -> None:
         if self._over:
             connection.pool.give_back(connection)
             return
@@ -286,11 +263,7 @@ class Tenancy:
         preparing.addErrback(self._unforeseen, refused)
 
     def _catch_up(
-        self,
-        connection: BackendConnection,
-        need: Need,
-        granted: Callable[[BackendConnection], None],
-        refused: Callable[[ClientError], None],
+        self, connection: BackendConnection, need: Need, granted: _Granted, refused: _Refused
     ) -> None:
         """Wait until the session's writes are there; where that takes too long the writer is asked."""
 
@@ -319,7 +292,7 @@ class Tenancy:
             connection.pool.discard(connection)
         return error
 
-    def _unforeseen(self, failure: Failure, refused: Callable[[ClientError], None]) -> None:
+    def _unforeseen(self, failure: Failure, refused: _Refused) -> None:
         self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self._client)
         refused(visible_error(failure.value))
 

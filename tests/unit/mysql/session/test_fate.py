@@ -5,7 +5,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from proxy.mysql.session.fate import Doubt, Fate
+from proxy.mysql.session.fate import Doubt, Fate, may_be_found
+from proxy.mysql.session.pins import PinReason
+from proxy.mysql.session.settings import settings
+from proxy.mysql.session.value import SessionValue
 from proxy.mysql.wire.binlog_events import Commit, Commits
 from proxy.mysql.wire.gtid import Gtid, GtidSet
 
@@ -30,6 +33,10 @@ def doubt(base: GtidSet, acknowledged: GtidSet, origin: str = OLD) -> Doubt:
     return Doubt(base, acknowledged, origin, THREAD)
 
 
+#: Somebody was told of it long ago: this is the name under which the old primary writes.
+EARLY = mysql(f"{OLD}:3")
+
+
 def commit(source: str, number: int, thread: int | None, run: int = 0) -> Commit:
     return Commit(Gtid(source, number), 1, thread, run)
 
@@ -46,7 +53,7 @@ class TestMySQL:
         assert asked.fate(mysql(f"{OLD}:1-13")) is Fate.UNKNOWN
 
     def test_the_same_server_under_a_tag(self) -> None:
-        assert doubt(mysql(f"{OLD}:1-10"), mysql("")).fate(mysql(f"{OLD}:1-10:app:1")) is Fate.UNKNOWN
+        assert doubt(mysql(f"{OLD}:1-10"), EARLY).fate(mysql(f"{OLD}:1-10:app:1")) is Fate.UNKNOWN
 
     def test_the_log_names_the_connection(self) -> None:
         asked = doubt(mysql(f"{OLD}:1-10"), mysql(f"{OLD}:11"))
@@ -58,23 +65,29 @@ class TestMySQL:
         assert asked.fate(executed, others) is Fate.NOT_COMMITTED
 
     def test_a_log_that_does_not_name_all(self) -> None:
-        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        asked = doubt(mysql(f"{OLD}:1-10"), EARLY)
         found = Commits((commit(OLD, 11, None),))
         assert asked.fate(mysql(f"{OLD}:1-11"), found) is Fate.UNKNOWN
 
     def test_more_than_one_of_that_connection_proves_nothing(self) -> None:
-        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        asked = doubt(mysql(f"{OLD}:1-10"), EARLY)
         found = Commits((commit(OLD, 11, THREAD), commit(OLD, 12, THREAD)))
         assert asked.fate(mysql(f"{OLD}:1-12"), found) is Fate.UNKNOWN
 
     def test_the_same_number_of_a_connection_to_another_server(self) -> None:
-        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        asked = doubt(mysql(f"{OLD}:1-10"), EARLY)
         found = Commits((commit(NEW, 1, THREAD),))
         executed = mysql(f"{OLD}:1-10,{NEW}:1")
-        assert asked.fate(executed, found) is Fate.UNKNOWN
-        told_before = attrs.evolve(asked, acknowledged=mysql(f"{OLD}:3"))
-        assert told_before.fate(executed, found) is Fate.NOT_COMMITTED
-        assert told_before.fate(executed) is Fate.NOT_COMMITTED
+        assert asked.fate(executed, found) is Fate.NOT_COMMITTED
+        assert asked.fate(executed) is Fate.NOT_COMMITTED
+        nobody_was_told = attrs.evolve(asked, acknowledged=mysql(""))
+        assert nobody_was_told.fate(executed, found) is Fate.UNKNOWN
+
+    def test_where_nobody_was_ever_told_of_a_gtid_there_may_be_none(self) -> None:
+        asked = attrs.evolve(doubt(mysql(f"{OLD}:1-10"), EARLY), acknowledged=mysql(""))
+        assert asked.fate(mysql(f"{OLD}:1-10")) is Fate.UNKNOWN
+        assert asked.fate(mysql(f"{OLD}:1-10"), Commits()) is Fate.UNKNOWN
+        assert asked.fate(mysql(f"{OLD}:1-11"), Commits((commit(OLD, 11, THREAD),))) is Fate.COMMITTED
 
     def test_in_a_group_all_write_under_its_name(self) -> None:
         asked = doubt(mysql(f"{NEW}:1-10"), mysql(f"{NEW}:11"))
@@ -87,23 +100,23 @@ class TestMySQL:
         assert asked.fate(mysql(f"{NEW}:1-11")) is Fate.NOT_COMMITTED
 
     def test_a_number_of_a_connection_has_four_bytes_in_the_log(self) -> None:
-        asked = attrs.evolve(doubt(mysql(f"{OLD}:1-10"), mysql("")), thread_id=THREAD + (1 << 32))
+        asked = attrs.evolve(doubt(mysql(f"{OLD}:1-10"), EARLY), thread_id=THREAD + (1 << 32))
         assert asked.fate(mysql(f"{OLD}:1-11"), Commits((commit(OLD, 11, THREAD),))) is Fate.COMMITTED
 
     def test_a_restart_gives_the_numbers_of_connections_anew(self) -> None:
-        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        asked = doubt(mysql(f"{OLD}:1-10"), EARLY)
         executed = mysql(f"{OLD}:1-11")
         for run, runs, expected in (
             (0, 1, Fate.COMMITTED),
             (1, 1, Fate.NOT_COMMITTED),
-            (0, 0, Fate.NOT_COMMITTED),
+            (0, 0, Fate.UNKNOWN),
             (1, 2, Fate.UNKNOWN),
         ):
             found = Commits((commit(OLD, 11, THREAD, run),), runs, server_id=1)
             assert asked.fate(executed, found, restarted=True) is expected, (run, runs)
 
     def test_a_connection_of_an_earlier_life_of_the_server(self) -> None:
-        asked = doubt(mysql(f"{OLD}:1-10"), mysql(""))
+        asked = doubt(mysql(f"{OLD}:1-10"), EARLY)
         earlier = Commits((commit(OLD, 11, THREAD, 0),), 1, server_id=1)
         assert asked.fate(mysql(f"{OLD}:1-11"), earlier) is Fate.NOT_COMMITTED
         elsewhere = attrs.evolve(earlier, server_id=2)
@@ -122,7 +135,7 @@ class TestMariaDB:
         assert asked.fate(mariadb("0-1-102")) is Fate.UNKNOWN
 
     def test_a_position_that_names_only_the_new_primary(self) -> None:
-        asked = doubt(mariadb("0-1-100"), told(), "1")
+        asked = doubt(mariadb("0-1-100"), told("0-1-7"), "1")
         assert asked.fate(mariadb("0-2-103")) is Fate.UNKNOWN
         assert asked.fate(mariadb("0-2-100")) is Fate.NOT_COMMITTED
 
@@ -134,12 +147,10 @@ class TestMariaDB:
     def test_nobody_was_told_under_which_name_it_writes(self) -> None:
         asked = doubt(mariadb("0-1-100"), told(), "1")
         assert asked.fate(mariadb("0-1-100,0-2-101")) is Fate.UNKNOWN
-        assert attrs.evolve(asked, acknowledged=told("0-1-7")).fate(mariadb("0-1-100,0-2-101")) is (
-            Fate.NOT_COMMITTED
-        )
+        assert asked.fate(mariadb("0-1-100")) is Fate.UNKNOWN
 
     def test_what_the_old_primary_wrote_in_an_earlier_life(self) -> None:
-        asked = doubt(mariadb("0-5-100"), told(), "1")
+        asked = doubt(mariadb("0-5-100"), told("0-1-40"), "1")
         assert asked.fate(mariadb("0-1-50,0-5-100")) is Fate.NOT_COMMITTED
 
     def test_others_acknowledged_writes_hide_nothing(self) -> None:
@@ -154,6 +165,25 @@ class TestMariaDB:
         own = Commits((found.commits[0], commit("0-1", 102, THREAD)))
         assert asked.fate(mariadb("0-1-102"), own) is Fate.COMMITTED
         assert asked.fate(mariadb("0-2-103"), own) is Fate.COMMITTED
+
+
+class TestSessions:
+    @pytest.mark.parametrize(
+        ("variables", "reason", "expected"),
+        [
+            ({}, None, True),
+            ({"sql_mode": "ANSI"}, PinReason.TEMPORARY_TABLE, True),
+            ({"sql_log_bin": "0"}, None, False),
+            ({}, PinReason.ONE_SHOT_VARIABLE, False),
+        ],
+    )
+    def test_whose_writes_have_the_usual_gtids(
+        self, variables: dict[str, str], reason: PinReason | None, expected: bool
+    ) -> None:
+        value = SessionValue(settings("app", variables), 2)
+        if reason is not None:
+            value.pin(reason, 1.0)
+        assert may_be_found(value) is expected
 
 
 @attrs.frozen
@@ -229,12 +259,12 @@ def test_never_wrong(history: History) -> None:
     found = judged(history)
     is_there = history.in_doubt is not None and history.in_doubt in history.arrived
     assert found in (Fate.UNKNOWN, Fate.COMMITTED if is_there else Fate.NOT_COMMITTED)
-    if history.names_threads:
+    if history.names_threads and any(is_told for _, is_told in history.writes):
         assert found is not Fate.UNKNOWN
     event(f"{found} {history.names_threads}")
 
 
 @pytest.mark.parametrize("is_mariadb", [False, True])
 def test_a_history_where_all_is_lost(is_mariadb: bool) -> None:
-    lost = History(is_mariadb, [(THREAD, True), (THREAD, False)], 0, 1, frozenset(), 0, True, False)
+    lost = History(is_mariadb, [(71, True), (THREAD, False)], 0, 1, frozenset(), 0, True, False)
     assert judged(lost) is Fate.NOT_COMMITTED

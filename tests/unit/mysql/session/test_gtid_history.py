@@ -4,6 +4,7 @@ from proxy.mysql.session.gtid_history import MAX_BASES, MAX_UNSORTED, GtidHistor
 from proxy.mysql.wire.gtid import GtidSet
 
 A = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+SERVER = f"{A}@database:3306"
 
 
 def mysql(text: str) -> GtidSet:
@@ -11,9 +12,9 @@ def mysql(text: str) -> GtidSet:
 
 
 def history(*answers: tuple[float, str]) -> GtidHistory:
-    found = GtidHistory(is_mariadb=False)
+    found = GtidHistory()
     for at, text in answers:
-        found.executed(at, mysql(text))
+        found.executed(at, SERVER, mysql(text))
     return found
 
 
@@ -27,7 +28,7 @@ def test_the_last_answer_before_the_write_counts() -> None:
 
 
 def test_nothing_is_known_without_an_answer() -> None:
-    assert GtidHistory(is_mariadb=True).before(5.0) is None
+    assert GtidHistory().before(5.0) is None
 
 
 def test_an_answer_that_stays_the_same_is_as_old_as_its_first() -> None:
@@ -47,7 +48,7 @@ def test_what_sessions_were_told() -> None:
 def test_it_is_bounded_and_forgets_the_oldest_first() -> None:
     asked = history()
     for number in range(1, MAX_BASES + 11):
-        asked.executed(float(number), mysql(f"{A}:1-{number}"))
+        asked.executed(float(number), SERVER, mysql(f"{A}:1-{number}"))
         asked.acknowledge(f"{A}:{number}")
     assert asked.before(10.0) is None
     known = asked.before(11.0)
@@ -68,8 +69,45 @@ def test_many_reports_between_two_answers() -> None:
 def test_a_server_that_has_less_than_before_is_another_one() -> None:
     asked = history((1.0, f"{A}:1-5"), (2.0, f"{A}:1-9"))
     asked.acknowledge(f"{A}:7")
-    asked.executed(3.0, mysql(f"{A}:1-2"))
+    asked.executed(3.0, SERVER, mysql(f"{A}:1-2"))
     assert asked.before(2.5) is None
     known = asked.before(3.0)
     assert known is not None
     assert not known.acknowledged
+
+
+def test_another_server_behind_the_same_name() -> None:
+    asked = history((1.0, f"{A}:1-5"))
+    asked.acknowledge(f"{A}:6")
+    asked.executed(2.0, f"{A}@standby:3306", mysql(f"{A}:1-9"))
+    assert asked.before(1.5) is None
+    known = asked.before(2.0)
+    assert known is not None
+    assert (known.identity, known.acknowledged) == (f"{A}@standby:3306", mysql(""))
+    assert asked.identity == known.identity
+
+
+def test_a_server_without_gtids() -> None:
+    asked = history((1.0, f"{A}:1-5"))
+    asked.executed(2.0, SERVER, None)
+    assert asked.before(9.0) is None
+
+
+def test_positions_of_mariadb() -> None:
+    asked = GtidHistory()
+    for at, text in ((1.0, "0-1-5"), (2.0, "0-1-7")):
+        asked.executed(at, "1@database:3306", GtidSet.parse(text, is_mariadb=True))
+    asked.acknowledge("0-1-8")
+    known = asked.before(1.5)
+    assert known is not None
+    assert (str(known.base), str(known.acknowledged)) == ("0-1-5", "0-1-8")
+
+
+def test_the_last_of_what_was_told_is_never_forgotten() -> None:
+    """It shows under which name the server writes."""
+    asked = history()
+    for number in range(1, 2 * MAX_BASES):
+        asked.executed(float(number), SERVER, mysql(f"{A}:1-{number}"))
+        if number == 1:
+            asked.acknowledge(f"{A}:1")
+    assert asked.acknowledged() == mysql(f"{A}:1")

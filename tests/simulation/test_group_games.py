@@ -1,0 +1,178 @@
+"""Whole failovers in memory, by the thousand: random orders of faults, statements and deliveries.
+
+What must hold whatever happens: only one target is written to at a time; a write runs once; what a client is
+told of a write is true; every statement is answered once, soon after the last fault is over; sockets and
+session variables outlive it all; and in the end no timer, connection or waiter is left.
+"""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.peers.group_clients import LedgerClient
+from tests.peers.group_servers import GroupServer
+from tests.peers.group_world import BORROW_TIMEOUT, GroupWorld, grouped
+
+KINDS = [
+    {"targets": 3},
+    {"targets": 2, "replay": "safe"},
+    {"targets": 3, "routing": "read_write_split"},
+    {"targets": 3, "replay": "safe", "routing": "read_write_split"},
+]
+
+
+class Game:
+    """Clients, and what may happen to the servers."""
+
+    def __init__(self, world: GroupWorld, clients: int, chance: random.Random) -> None:
+        self.world, self.chance = world, chance
+        self.clients = [LedgerClient(world, number) for number in range(clients)]
+        self.switchovers = 0
+        world.settle()
+        self.check()
+
+    # Moves
+
+    def move(self, happens: float) -> None:
+        """Something happens to a server, or a client speaks, or time passes."""
+        chance = self.chance.random()
+        idle = [client for client in self.clients if client.is_idle and client.log]
+        if chance < happens:
+            self._disturb()
+        elif chance < 0.8 and idle:
+            self.chance.choice(idle).ask_anything(self.chance)
+        else:
+            self.pass_time(self.chance.choice((0.01, 0.05, 0.3, 1.0, 3.0)))
+        self.world.shuffle(self.chance, 12)
+        self.check()
+
+    def pass_time(self, seconds: float) -> None:
+        """Some of it, with what is delivered then."""
+        self.world.pass_time(seconds)
+        self.check()
+
+    def _disturb(self) -> None:
+        moves = [
+            (move, server)
+            for server in self.world.servers.values()
+            for is_possible, move in self._possible(server)
+            if is_possible
+        ]
+        act, server = self.chance.choice(moves)
+        self.world.tell(f"{act.__name__} {server.name}")
+        act(server)
+
+    def _possible(self, server: GroupServer) -> list[tuple[bool, Callable[[GroupServer], None]]]:
+        lives = server.up and not server.frozen
+        world, writable = self.world, [each for each in self.world.servers.values() if self._takes_writes(each)]
+        return [
+            (server.up, world.kill),
+            (lives, world.freeze),
+            (server.frozen, self.thaw),
+            (not server.unreachable, world.cut_off),
+            (server.unreachable, self.reconnect),
+            (not server.up, self.restart),
+            (lives and not server.read_only, world.demote),
+            (lives and not writable, world.promote),
+            (lives and not writable, world.promote),
+            (lives and server.read_only and bool(writable), self.open_by_mistake),
+            (lives, self.cut_connections),
+            (not server.paused and bool(server.source), self.hold_replication),
+            (server.paused, self.go_on),
+            (lives and bool(server.source), self.switch_over),
+        ]
+
+    @staticmethod
+    def _takes_writes(server: GroupServer) -> bool:
+        return server.up and not (server.frozen or server.unreachable or server.read_only)
+
+    def thaw(self, server: GroupServer) -> None:
+        server.thaw()
+
+    def reconnect(self, server: GroupServer) -> None:
+        server.reconnect()
+
+    def restart(self, server: GroupServer) -> None:
+        server.restart(read_only=self.chance.random() < 0.5)
+        if server.read_only:
+            for other in self.world.servers.values():
+                if other is not server and self._takes_writes(other):
+                    self.world.repoint(server, other)
+
+    def open_by_mistake(self, server: GroupServer) -> None:
+        self.world.disturb(server)
+        server.read_only = False
+
+    def cut_connections(self, server: GroupServer) -> None:
+        """Some of them."""
+        for peer in list(server.peers):
+            if self.chance.random() < 0.5:
+                peer.kill()
+
+    def hold_replication(self, server: GroupServer) -> None:
+        server.paused = True
+
+    def go_on(self, server: GroupServer) -> None:
+        server.paused = False
+
+    def switch_over(self, server: GroupServer) -> None:
+        def over(_: object) -> None:
+            self.switchovers -= 1
+
+        self.switchovers += 1
+        self.world.group.switchover(f"{server.name}:3306", 2.0, "admin").addBoth(over)
+
+    # Checks
+
+    def check(self) -> None:
+        """What must hold at any time."""
+        for client in self.clients:
+            client.listen()
+        for server in self.world.servers.values():
+            assert not server.unknown, server.unknown
+
+    def end(self) -> None:
+        """All faults are over: everybody is answered, and what they were told is true."""
+        self.world.tell("heal")
+        self.world.heal()
+        for _ in range(int(BORROW_TIMEOUT) + 25):
+            self.pass_time(1.0)
+            if not self.switchovers and self.world.writer and all(client.is_idle for client in self.clients):
+                break
+            if not self.switchovers:
+                self.world.heal()
+        assert all(client.is_idle for client in self.clients), "a statement has no answer"
+        self.pass_time(40.0)
+        assert self.world.writer is not None, "there is no writer although all is well"
+        for kind in ("rollback", "get", "insert", "read", "rollback"):
+            for client in self.clients:
+                client.ask_one(kind)
+            self.pass_time(2.0)
+            assert all(client.is_idle for client in self.clients), f"no answer to {kind}"
+        assert self.world.writer is not None
+        for client in self.clients:
+            assert not client.must_roll_back
+            client.judge(self.world.writer.rows)
+
+
+def play(seed: int, kind: int, moves: int = 60) -> None:
+    chance = random.Random(seed)
+    with grouped(**KINDS[kind]) as world:
+        game = Game(world, chance.randrange(1, 6), chance)
+        happens = chance.choice((0.03, 0.1, 0.25))
+        try:
+            for _ in range(moves):
+                game.move(happens)
+            game.end()
+        except BaseException:
+            print("\n".join(world.story))
+            for client in game.clients:
+                print(client, *client.log, sep="\n    ")
+            raise
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+@pytest.mark.parametrize("seed", range(10))
+def test_a_failover_is_a_pause(seed: int, kind: int) -> None:
+    play(seed, kind)
