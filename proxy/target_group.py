@@ -110,7 +110,7 @@ class TargetGroup:
         self.log.info("target {target} was removed", target=unit.name)
         unit.monitor.stop()
         if unit is self._writer:
-            self._writer = None
+            self._appoint(None)
             self.writer_route.use(None)
         if unit is self._former:
             self._former = None
@@ -274,7 +274,7 @@ class TargetGroup:
                 unit.monitor.hurry()
 
     def _move(self, writer: TargetUnit | None, outcome: Outcome) -> None:
-        before, self._writer = self._writer, writer
+        before = self._appoint(writer)
         if writer is None:
             self.log.warn("there is no writer, clients wait: {why}", why=outcome.why)
         else:
@@ -288,6 +288,14 @@ class TargetGroup:
         former, self._former = self._former, writer
         if former is not None and former is not writer:
             self._leave(former, outcome)
+
+    def _appoint(self, writer: TargetUnit | None) -> TargetUnit | None:
+        """Who was the writer before."""
+        before, self._writer = self._writer, writer
+        for unit in (before, writer):
+            if unit is not None:
+                unit.is_writer = unit is writer
+        return before
 
     def _leave(self, unit: TargetUnit, outcome: Outcome) -> None:
         """Another target is the writer: what runs on the former one must not write any more."""
@@ -352,7 +360,7 @@ class TargetGroup:
         if unit is self._writer and not self._is_held:
             self.log.warn("target {target} takes no writes: clients wait for a writer", target=unit.name)
             self._electorate.doubt(unit.name)
-            self._writer = None
+            self._appoint(None)
             self.writer_route.use(None)
             unit.pool.evacuate()
         unit.monitor.hurry()

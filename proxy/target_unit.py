@@ -44,6 +44,8 @@ class TargetUnit:
         self.answered_at = self.available_since = 0.0
         #: It does not answer, and its connections were cut for that.
         self.is_silent = False
+        #: It is the group's writer.
+        self.is_writer = False
         #: Every connection that is open, the pool's only.
         self.connections: set[BackendConnection] = set()
         #: Writes whose answers were lost, and of which nobody knows yet.
@@ -118,11 +120,11 @@ class TargetUnit:
     def has_executed(self, gtid: str) -> bool:
         """Whether its last word, or its being the writer, tells that it has this transaction."""
         observed = self.observation
-        if observed is None or observed.role is Role.READ_WRITE:
+        if observed is None or self.is_writer:
             return observed is not None
         position = observed.position
         if not isinstance(position, GtidSet):
-            return False
+            return observed.role is Role.READ_WRITE and not observed.source
         try:
             return position.covers(GtidSet.of((gtid,), position.is_mariadb))
         except MalformedGtid:

@@ -137,7 +137,7 @@ def test_facts_of_one_that_has() -> None:
     ("problem", "reason"),
     [
         (TargetError(ErrorPacket(1045, "28000", "denied")), HealthReason.AUTH_FAILURE),
-        (TargetError(ErrorPacket(1040, "08004", "too many")), HealthReason.CONNECTION_FAILED),
+        (TargetError(ErrorPacket(1040, "08004", "too many")), HealthReason.PENDING_PROXY_CAPACITY),
         (UnfitTarget("old"), HealthReason.AUTH_FAILURE),
         (ConnectFailed("no route"), HealthReason.UNREACHABLE),
         (OSError(), HealthReason.UNREACHABLE),

@@ -30,7 +30,12 @@ __all__ = ["TargetControl"]
 LOOKS = 50
 LOOK_INTERVAL = 0.1
 
+#: Seconds that one attempt to make a server read-only waits for locks, and the pause before the next.
+LOCK_WAIT = 1
+FENCE_PAUSE = 0.2
+
 _NO_SUCH_THREAD = 1094
+_LOCK_WAIT_TIMEOUT = 1205
 _NOT_A_REPLICA = 1200
 _SYNTAX = 1064
 
@@ -102,7 +107,7 @@ class TargetControl:
 
     @inlineCallbacks
     def fence(self, seconds: float) -> Generator[Deferred[Any], Any, Fence]:
-        """Make it read-only. The server waits so long, in whole seconds, for commits and locks of others.
+        """Make it read-only, trying for so many seconds if commits and locks of others are in the way.
 
         After a failure or a cancellation it may become read-only as long as ``unfence`` was not called.
         """
@@ -112,17 +117,29 @@ class TargetControl:
             state = session.state
             if state.is_fenced:
                 return Fence(state.runs_events, state.semi_synchronous)
-            yield session.run(f"SET SESSION lock_wait_timeout = {max(1, int(seconds))}")
+            yield session.run(f"SET SESSION lock_wait_timeout = {LOCK_WAIT}")
             if state.runs_events:
                 yield self._stop_events(session, notes)
             self._has_fenced = True
-            yield session.run_surely(state.fence)
+            yield self._fence(session, self._clock.seconds() + seconds)
             after = yield session.read_state()
             if after.is_writable:
                 raise UnfitTarget(f"{session.name} is still writable")
             if state.is_mariadb:
                 yield self._end_admins(session, notes)
         return Fence(state.runs_events, state.semi_synchronous, tuple(notes))
+
+    @inlineCallbacks
+    def _fence(self, session: "_Session", deadline: float) -> _Steps:
+        """In several attempts, with room between them for what would wait for one, and it for that."""
+        while True:
+            try:
+                yield session.run_surely(session.state.fence)
+                return
+            except TargetError as refusal:
+                if refusal.packet.errno != _LOCK_WAIT_TIMEOUT or self._clock.seconds() >= deadline:
+                    raise
+            yield deferLater(self._clock, FENCE_PAUSE)
 
     @inlineCallbacks
     def _stop_events(self, session: "_Session", notes: list[str]) -> _Steps:

@@ -20,13 +20,13 @@ from twisted.python.failure import Failure
 
 from ...errors import ClientError, connection_lost, interrupted, rolled_back
 from ..backend.connection import BackendConnection
-from ..session.fate import Fate
+from ..session.fate import Fate, may_be_found
 from ..session.need import JUST_A_READ, NOTHING, Need
 from ..session.readings import REFUSED
 from ..session.statement_kind import StatementKind, Traits, traits_of
 from ..session.value import Tie
 from ..wire.commands import Command, ResponseKind
-from ..wire.error_numbers import LEAVING, SHUTDOWN
+from ..wire.error_numbers import LEAVING, OPTION_PREVENTS, READ_ONLY_TRANSACTION, SHUTDOWN
 from ..wire.framing import HEADER
 from ..wire.status import Status
 from .command_reception import Stage
@@ -46,7 +46,15 @@ _AUTOCOMMIT: Final = int(Status.AUTOCOMMIT)
 CONNECTION_KILLED: Final = "1927"
 _ROLLED_BACK: Final = "40001"
 _ROLLBACK: Final = re.compile(rb"\s*rollback(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
+#: In front of a text whose client can send query attributes and sends none.
+_NO_ATTRIBUTES: Final = b"\0\1"
+#: The options that make a whole server read only, in the text of ER_OPTION_PREVENTS_STATEMENT.
+_READ_ONLY_OPTION: Final = re.compile(rb"--[a-z-]*read[-_]only")
+_IN_READ_ONLY_TRANSACTION: Final = int(Status.IN_TRANS_READONLY)
 _QUERY: Final = int(Command.QUERY)
+
+#: Of completion_type: no other transaction begins at once, and the connection stays.
+_ENDS: Final = frozenset({"NO_CHAIN", "0"})
 
 #: Of the commands without a text, those that change nothing at the target.
 _NOTHING: Final = Traits(StatementKind.READ, rerunnable=True)
@@ -95,9 +103,9 @@ class RecoveryPhase(ReplayPhase):
 
     def _tell_loss(self, loss: ClientError, packet: bytes) -> None:
         """The first command after a loss is answered with it; a ROLLBACK has got what it wants."""
-        if loss.sqlstate == _ROLLED_BACK and packet[HEADER] == _QUERY and _ROLLBACK.match(packet, HEADER + 1):
+        if loss.sqlstate == _ROLLED_BACK and packet[HEADER] == _QUERY and self._only_rolls_back(packet):
             self._transcript_ends()
-            self.answer_ok()
+            self._answer_rollback()
         elif self._replays_next:
             self._replays_next = False
             self._packet = packet
@@ -105,6 +113,16 @@ class RecoveryPhase(ReplayPhase):
         else:
             self._transcript_ends()
             self.refuse(loss)
+
+    def _only_rolls_back(self, packet: bytes) -> bool:
+        """Whether it is a ROLLBACK after which there is no transaction."""
+        if self._intake.uploading or self.value.settings.variables.get("completion_type", "0") not in _ENDS:
+            return False
+        return _ROLLBACK.match(packet[HEADER + 1 :].removeprefix(_NO_ATTRIBUTES)) is not None
+
+    def _answer_rollback(self) -> None:
+        self.value.diagnostics.after(Command.QUERY, b"ROLLBACK")
+        self.answer_ok()
 
     def _begin_after_replay(self, packet: bytes) -> None:
         """The transaction is where it was before the command that is to be begun."""
@@ -179,14 +197,20 @@ class RecoveryPhase(ReplayPhase):
         self._keep_transaction()
         error = self._lost_error()
         was_in_transaction = self.value.in_transaction
+        # There may be several transactions in it, or one with a GTID that its server does not give by itself.
+        is_findable = may_be_found(self.value) and not (self._verdict.calls or self._verdict.multiple)
         lost = self.value.what_is_lost() if self.value.pins else "the database connection was lost"
         self._lose()
         if course is _Course.RERUN:
             self._rerun(reason, is_sent=self._traits().kind is StatementKind.READ)
         elif course is _Course.DONE:
-            self.answer_ok()
-        elif course is _Course.DOUBT and connection is not None:
+            self._stage = Stage.BUSY
+            self._transcript_ends()
+            self._answer_rollback()
+        elif course is _Course.DOUBT and connection is not None and is_findable:
             self._doubt(connection, lost, was_in_transaction=was_in_transaction, replays=replays)
+        elif course is _Course.DOUBT and connection is not None:
+            self.refuse(fate_error(Fate.UNKNOWN, lost, in_transaction=was_in_transaction))
         elif replays:
             self._replay(self._send_again)
         else:
@@ -214,7 +238,7 @@ class RecoveryPhase(ReplayPhase):
         if tie is Tie.PINNED:
             return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
         if tie is Tie.TRANSACTION:
-            if traits.kind is StatementKind.ROLLBACK:
+            if self._code == _QUERY and self._retained and self._only_rolls_back(self._retained):
                 return _Course.DONE
             return _Course.DOUBT if traits.may_commit else _Course.TELL
         if traits.rerunnable and self._may_rerun() and not value.is_doubtful:
@@ -280,10 +304,6 @@ class RecoveryPhase(ReplayPhase):
         self, connection: BackendConnection, lost: str, *, was_in_transaction: bool, replays: bool
     ) -> None:
         """Ask what has become of a write, then tell the client."""
-        if self._verdict.calls or self._verdict.multiple:
-            # There may be several transactions in it.
-            self.refuse(fate_error(Fate.UNKNOWN, lost, in_transaction=was_in_transaction))
-            return
         counts_rows = not was_in_transaction and self._traits().kind is not StatementKind.COMMIT
         self._stage = Stage.BUSY
         self._packet = b""
@@ -340,12 +360,15 @@ class RecoveryPhase(ReplayPhase):
         scanner = self._scanner
         if not self._context.writes or self._interrupted or self._reruns >= MAX_RERUNS:
             return False
-        if scanner.errno == SHUTDOWN:
-            return True
-        return b"read" in scanner.withheld.lower() and not self._is_read_only_by_itself()
+        if scanner.errno == OPTION_PREVENTS:
+            return _READ_ONLY_OPTION.search(scanner.withheld) is not None
+        return scanner.errno != READ_ONLY_TRANSACTION or not self._is_read_only_by_itself()
 
     def _is_read_only_by_itself(self) -> bool:
-        variables = self.value.settings.variables
+        value = self.value
+        if value.status & _IN_READ_ONLY_TRANSACTION or "READ ONLY" in value.characteristics.upper():
+            return True
+        variables = value.settings.variables
         return any(variables.get(name) == "ON" for name in ("tx_read_only", "transaction_read_only"))
 
     def _target_leaves(self, connection: BackendConnection) -> None:
@@ -361,6 +384,9 @@ class RecoveryPhase(ReplayPhase):
         self._keep_transaction()
         error = loss_error(self.value)
         self._lose()
+        if self._need.is_read:
+            # What a reader does not take for a read is the writer's.
+            self._need = attrs.evolve(self._need, is_read=False, from_writer=True)
         if is_free and self._may_rerun():
             self._rerun("the target takes no writes any more", is_sent=False)
         elif replays and self._may_rerun():

@@ -124,7 +124,7 @@ def result(work: Deferred[Any]) -> Any:
 class TestFence:
     def test_on_both_servers_it_is_one_statement(self, server: Server) -> None:
         assert result(server.control().fence(7.9)) == Fence()
-        assert server.told[:2] == ["SET SESSION lock_wait_timeout = 7", "SET GLOBAL read_only = 1"]
+        assert server.told[:2] == ["SET SESSION lock_wait_timeout = 1", "SET GLOBAL read_only = 1"]
         server.version, server.read_only = MYSQL, False
         server.told.clear()
         result(server.control().fence(0.5))
@@ -140,9 +140,25 @@ class TestFence:
         assert (server.read_only, server.events) == (False, True)
 
     def test_a_refusal_is_passed_on(self, server: Server) -> None:
-        server.refuse("SET GLOBAL read_only", LOCKED)
-        with pytest.raises(TargetError, match="1205"):
+        server.refuse("SET GLOBAL read_only")
+        with pytest.raises(TargetError, match="1227"):
             result(server.control().fence(5.0))
+
+    def test_locks_of_others_are_waited_for_in_turns(self, server: Server) -> None:
+        attempts = iter([fail(refusal(LOCKED)), fail(refusal(LOCKED)), None])
+        server.plans["SET GLOBAL read_only"] = lambda: next(attempts)
+        work = server.control().fence(5.0)
+        assert not work.called
+        server.clock.pump([0.2] * 2)
+        result(work)
+        assert server.read_only
+
+    def test_locks_that_stay(self, server: Server) -> None:
+        server.refuse("SET GLOBAL read_only", LOCKED)
+        work = server.control().fence(1.0)
+        server.clock.pump([0.2] * 6)
+        with pytest.raises(TargetError, match="1205"):
+            result(work)
 
     def test_events_that_may_not_be_stopped_are_a_note(self, server: Server) -> None:
         server.events = True
