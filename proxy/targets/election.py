@@ -157,10 +157,19 @@ class Electorate:
             return None, _NOT_ASKED
         if not ballot.contenders:
             sole = self._sole(ballot.eligible)
-            return sole, "" if sole else _NO_CONTENDER
+            return sole, "" if sole else self._why_none(ballot)
         replicas = [each for each in ballot.eligible if each not in ballot.contenders]
         writer = choose(ballot.contenders, memory.leader, memory.risen, memory.heirs, replicas)
         return writer, "" if writer else _UNDECIDED
+
+    def _why_none(self, ballot: _Ballot) -> str:
+        """No target may lead: which ones would, if nothing were against them."""
+        refused = [
+            each.name
+            for each in ballot.inside
+            if each.is_writable and each.name in ballot.refused and self._memory.is_heard(each)
+        ]
+        return _NO_CONTENDER + (f" but {', '.join(refused)}, refused" if refused else "")
 
     def _sole(self, eligible: Sequence[Candidate]) -> Candidate | None:
         """A proxy for one target that never took a write is a proxy for a replica: that serves."""

@@ -38,10 +38,16 @@ def failed_over(load: Load, cluster: Cluster) -> Promotion:
     return promotion
 
 
-@pytest.mark.parametrize("semi_sync", [False, True], ids=["asynchronous", "semi-synchronous"])
-def test_the_primary_is_killed(start_cluster: StartCluster, start_group: StartGroup, semi_sync: bool) -> None:
+@pytest.mark.parametrize(
+    ("semi_sync", "replay"),
+    [(False, "off"), (True, "off"), (True, "safe")],
+    ids=["asynchronous", "semi-synchronous", "semi-synchronous, with replay"],
+)
+def test_the_primary_is_killed(
+    start_cluster: StartCluster, start_group: StartGroup, semi_sync: bool, replay: str
+) -> None:
     cluster = start_cluster(semi_sync=semi_sync)
-    daemon = start_group(cluster)
+    daemon = start_group(cluster, proxy={"transaction_replay": replay})
     with crowd(daemon) as load:
         load.works(BEFORE)
         fault = now()

@@ -65,7 +65,7 @@ class TestSplit:
             for statement in ("SELECT {}", "SELECT COUNT(*), {} FROM account", "SELECT UPPER({})"):
                 assert place(cluster, client, statement) is reader, statement
             for statement in (
-                "INSERT INTO account VALUES (77, LENGTH({}))",
+                "INSERT INTO account VALUES (7777, LENGTH({}))",
                 "SELECT id, {} FROM account FOR UPDATE",
                 "SELECT GET_LOCK({}, 0)",
                 "DO RELEASE_ALL_LOCKS(), {}",
@@ -115,10 +115,10 @@ class TestReadYourWrites:
         daemon = start_group(cluster, proxy={**SPLIT, "causal_reads_timeout": patience})
         with daemon.connect() as client:
             eventually(lambda: place(cluster, client, "SELECT {}") is delayed, "a read at the replica")
-            run(client, "INSERT INTO account VALUES (88, 1)")
-            where = place(cluster, client, "SELECT balance, {} FROM account WHERE id = 88")
+            run(client, "INSERT INTO account VALUES (7088, 1)")
+            where = place(cluster, client, "SELECT balance, {} FROM account WHERE id = 7088")
             assert cluster.nodes.index(where) == reads
-            assert one(client, "SELECT balance FROM account WHERE id = 88") == 1
+            assert one(client, "SELECT balance FROM account WHERE id = 7088") == 1
 
     def test_switched_off_a_read_may_be_old(
         self, cluster: Cluster, delayed: Node, start_group: StartGroup
@@ -126,9 +126,9 @@ class TestReadYourWrites:
         daemon = start_group(cluster, proxy={**SPLIT, "causal_reads": False})
         with daemon.connect() as client:
             eventually(lambda: place(cluster, client, "SELECT {}") is delayed, "a read at the replica")
-            run(client, "INSERT INTO account VALUES (99, 1)")
-            assert one(client, "SELECT COUNT(*) FROM account WHERE id = 99") == 0
-            eventually(lambda: one(client, "SELECT COUNT(*) FROM account WHERE id = 99") == 1, "the row")
+            run(client, "INSERT INTO account VALUES (7099, 1)")
+            assert one(client, "SELECT COUNT(*) FROM account WHERE id = 7099") == 0
+            eventually(lambda: one(client, "SELECT COUNT(*) FROM account WHERE id = 7099") == 1, "the row")
 
 
 class TestReaderEndpoint:
@@ -139,7 +139,7 @@ class TestReaderEndpoint:
         with daemon.connect_to("reader") as client:
             eventually(lambda: place(cluster, client, "SELECT {}") is reader, "a read at the replica")
             delay(reader)
-            writer.run("INSERT INTO app.account VALUES (66, 1)")
+            writer.run("INSERT INTO app.account VALUES (7066, 1)")
             eventually(lambda: place(cluster, client, "SELECT {}") is writer, "a read at the writer")
             eventually(lambda: place(cluster, client, "SELECT {}") is reader, "a read at the replica again")
 
@@ -147,4 +147,4 @@ class TestReaderEndpoint:
         daemon = start_group(cluster, endpoints=[{**READERS, "fallback": "error"}])
         daemon.wait_for_log(f"target {daemon.name_of(cluster.nodes[1])} is AVAILABLE")
         with daemon.connect_to("reader") as client, pytest.raises(Exception, match="1290"):
-            run(client, "INSERT INTO account VALUES (55, 1)")
+            run(client, "INSERT INTO account VALUES (7055, 1)")

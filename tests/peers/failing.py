@@ -32,6 +32,8 @@ class FailingServer(StatementServer):
     answers: "dict[str, list[list[bytes]]]" = {}
     #: Bytes of the answer that come, of those of which not all do.
     cut_short: "dict[str, int]" = {}
+    #: The same for the next of ``answers``.
+    partial: "dict[str, int]" = {}
 
     def _command(self, payload: bytes) -> None:
         text = payload[3 if self.attributes else 1 :].decode("utf-8", "surrogateescape")
@@ -42,7 +44,7 @@ class FailingServer(StatementServer):
         elif self.answers.get(text):
             assert self.session is not None
             self.database.log.append((self.session.thread, text))
-            self.line.send(p.packets(self.answers[text].pop(0)))
+            self.line.send(p.packets(self.answers[text].pop(0))[: self.partial.pop(text, None)])
         elif self._is_due(self.unanswered, text):
             assert self.session is not None
             self.session.answer(bytes((QUERY,)) + text.encode())
@@ -85,7 +87,7 @@ class KnownFate:
 def failing_world(**options: Any) -> Iterator[World]:
     """A World with FailingServers, and a KnownFate as ``context.failover``."""
     FailingServer.unanswered, FailingServer.unread = {}, {}
-    FailingServer.answers, FailingServer.cut_short = {}, {}
+    FailingServer.answers, FailingServer.cut_short, FailingServer.partial = {}, {}, {}
     with patch("tests.peers.statements.StatementServer", FailingServer), statement_world(**options) as world:
         world.context.failover = KnownFate()
         yield world

@@ -13,6 +13,7 @@ import attrs
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
+from . import binlog
 from . import packets as p
 from .link import Line
 from .server import Database, ServerPeer, Session
@@ -25,12 +26,14 @@ READ_ONLY = p.err(
     b"The MariaDB server is running with the --read-only option so it cannot execute this statement",
     b"HY000",
 )
+BINLOG_DUMP = 0x12
 _ROW = re.compile(r"SELECT id FROM t WHERE id=(\d+)\Z")
 _WAIT = re.compile(r"SELECT MASTER_GTID_WAIT\('(\d+)-(\d+)-(\d+)',([\d.]+)\)\Z")
 _ALIASES = re.compile(r"@@(?:global\.)?(\w+) AS (\w+)")
 _COUNT = re.compile(r"SELECT COUNT\(\*\) FROM information_schema\.PROCESSLIST WHERE ID=(\d+)\Z")
 _THREAD = re.compile(r"SELECT ID FROM information_schema\.PROCESSLIST WHERE ID = (\d+)\Z")
 _GLOBAL = re.compile(r"SET GLOBAL read_only = ([01])\Z")
+_START = re.compile(r"@slave_connect_state='(?:\d+-\d+-(\d+))?'")
 _SOURCE = re.compile(r"MASTER_HOST='(\w+)'")
 _REPLICA_COLUMNS = (
     "Connection_name", "Master_Host", "Master_Port", "Slave_IO_Running", "Slave_SQL_Running",
@@ -45,6 +48,8 @@ class Transaction:
     origin: int
     number: int
     rows: tuple[str, ...]
+    #: The connection, as its origin counts them.
+    thread: int = 0
 
     @property
     def gtid(self) -> str:
@@ -75,6 +80,10 @@ class GroupServer(Database):
         self.started = clock.seconds() - 1000.0
         self.behind_since: float | None = None
         self.max_connections = 6
+        #: Whether the log names the connection of each transaction, on all servers; else it does nowhere.
+        self.names_threads = True
+        #: How long the log was at each start.
+        self.starts: list[int] = []
         self.peers: list[GroupPeer] = []
         self.waits: list[Callable[[], bool]] = []
         self.unknown: list[str] = []
@@ -93,7 +102,7 @@ class GroupServer(Database):
         assert not self.read_only, "a read-only server has committed"
         twice = self.rows.intersection(rows)
         assert not twice, f"{twice} were written twice on {self.name}"
-        made = Transaction(self.number, self.last + 1, tuple(rows))
+        made = Transaction(self.number, self.last + 1, tuple(rows), session.thread)
         self.transactions.append(made)
         self.wrote(session, made)
         return made
@@ -140,15 +149,17 @@ class GroupServer(Database):
 
     def rebuild(self, other: "GroupServer") -> None:
         """Throw all data away and take a copy of another server's."""
-        self.transactions = list(other.transactions)
+        self.transactions, self.starts = list(other.transactions), []
         self.replicated = self.transactions[-1] if self.transactions else None
 
     # What happens to it
 
-    def kill(self) -> None:
+    def kill(self, *, loses_answers: bool = False) -> None:
         """The process ends; nothing that was not committed is left."""
         self.up = self.frozen = False
         for peer in list(self.peers):
+            if loses_answers:
+                peer.line.incoming.clear()
             peer.kill()
         assert not self.threads
 
@@ -158,6 +169,7 @@ class GroupServer(Database):
             self.kill()
         self.up, self.read_only, self.started = True, read_only, self.clock.seconds()
         self.next_thread = 1
+        self.starts.append(len(self.transactions))
 
     def thaw(self) -> None:
         """It goes on where it was stopped."""
@@ -190,6 +202,22 @@ class GroupServer(Database):
         }
         return values[name]
 
+    def log_after(self, number: int) -> list[bytes]:
+        """The binary log behind a transaction, as it is sent."""
+        events = [binlog.rotate(is_artificial=True), binlog.description(self.number)]
+        for at, each in enumerate(self.transactions):
+            if each.number <= number:
+                continue
+            if at in self.starts:
+                events += [binlog.rotate(), binlog.description(self.number, created=1)]
+            text = b"INSERT INTO t VALUES (1)" if self.names_threads else b"BEGIN"
+            thread = each.thread if self.names_threads or each.origin == self.number else at % 20
+            events.append(binlog.mariadb_gtid(0, each.origin, each.number))
+            events += [binlog.query(thread, text, each.origin), binlog.commit(each.origin)]
+        if len(self.transactions) in self.starts:
+            events += [binlog.rotate(), binlog.description(self.number, created=1)]
+        return [*(b"\0" + each for each in events), p.eof()]
+
     def replica_status(self) -> list[list[str | None]]:
         """SHOW ALL SLAVES STATUS."""
         if not self.source:
@@ -213,11 +241,18 @@ class GroupSession(Session):
         super().__init__(server, capabilities)
         server.next_thread = following
         self.later: Callable[[list[bytes]], None] = lambda _: None
+        #: After which transaction it is to be sent the binary log.
+        self.log_from = 0
 
     def _forget(self) -> None:
         super()._forget()
         self.variables["last_gtid"] = ""
         self.is_guarded = False
+
+    def answer(self, command: bytes) -> list[bytes]:
+        if command[0] == BINLOG_DUMP:
+            return self.database.log_after(self.log_from)
+        return super().answer(command)
 
     # Writing
 
@@ -275,6 +310,8 @@ class GroupSession(Session):
             return self._table(["ID", "COLLATION_NAME", "CHARACTER_SET_NAME"], row)
         if found_names := _ALIASES.findall(sql):
             return self._table([as_ for _, as_ in found_names], [server.variable(n) for n, _ in found_names])
+        if sql == "SELECT @@hostname, @@server_id":
+            return self.rows(server.name, str(server.number))
         if sql == "SELECT DATABASE(), @@hostname, @@server_id, @@session.autocommit":
             is_auto = "1" if self.variables["autocommit"] == "ON" else "0"
             return self.rows(self.schema or None, server.name, str(server.number), is_auto)
@@ -340,6 +377,8 @@ class GroupSession(Session):
         if found := _GLOBAL.match(sql):
             self.database.read_only = found[1] == "1"
             return [self.ok()]
+        if found := _START.search(sql):
+            self.log_from = int(found[1] or 0)
         if sql.startswith(("SET SESSION lock_wait", "SET GLOBAL gtid_slave_pos", "SET @master_binlog")):
             return [self.ok()]
         return super()._do_set(sql)

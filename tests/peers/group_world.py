@@ -73,7 +73,9 @@ class _Secrets:
 class GroupWorld:
     """``targets`` servers of which the first is the writer, and the others replicate from it."""
 
-    def __init__(self, *, targets: int = 3, replay: str = "off", routing: str = "endpoint") -> None:
+    def __init__(
+        self, *, targets: int = 3, replay: str = "off", routing: str = "endpoint", threads: bool = True
+    ) -> None:
         self.clock = Clock()
         self.lines: list[Line] = []
         #: What has happened.
@@ -99,6 +101,7 @@ class GroupWorld:
         self.context = self.endpoints.default
         self.registry = self.endpoints.registry
         for server in self.servers.values():
+            server.names_threads = threads
             if server.name != NAMES[0]:
                 server.source, server.read_only = NAMES[0], True
 
@@ -199,9 +202,9 @@ class GroupWorld:
         """What is done to it now may be a reason to give it up."""
         self.disturbed.add(server.name)
 
-    def kill(self, server: GroupServer) -> None:
+    def kill(self, server: GroupServer, *, loses_answers: bool = False) -> None:
         self.disturb(server)
-        server.kill()
+        server.kill(loses_answers=loses_answers)
 
     def freeze(self, server: GroupServer) -> None:
         self.disturb(server)

@@ -16,7 +16,7 @@ from tests.peers.group_world import BORROW_TIMEOUT, GroupWorld, grouped
 
 KINDS = [
     {"targets": 3},
-    {"targets": 2, "replay": "safe"},
+    {"targets": 2, "replay": "safe", "threads": False},
     {"targets": 3, "routing": "read_write_split"},
     {"targets": 3, "replay": "safe", "routing": "read_write_split"},
 ]
@@ -29,6 +29,7 @@ class Game:
         self.world, self.chance = world, chance
         self.clients = [LedgerClient(world, number) for number in range(clients)]
         self.switchovers = 0
+        self._repairs = (world.promote, self.thaw, self.reconnect, self.restart)
         world.settle()
         self.check()
 
@@ -59,6 +60,15 @@ class Game:
             for is_possible, move in self._possible(server)
             if is_possible
         ]
+        if self.chance.random() < 0.6:
+            for client in self.clients:
+                if client.is_idle and client.log and self.chance.random() < 0.7:
+                    client.ask_anything(self.chance)
+            self.world.shuffle(self.chance, 30)
+            self.check()
+        if self.chance.random() < 0.3:
+            # Somebody looks after them, too.
+            moves = [move for move in moves if move[0] in self._repairs] or moves
         act, server = self.chance.choice(moves)
         self.world.tell(f"{act.__name__} {server.name}")
         act(server)
@@ -67,7 +77,7 @@ class Game:
         lives = server.up and not server.frozen
         world, writable = self.world, [each for each in self.world.servers.values() if self._takes_writes(each)]
         return [
-            (server.up, world.kill),
+            (server.up, self.kill),
             (lives, world.freeze),
             (server.frozen, self.thaw),
             (not server.unreachable, world.cut_off),
@@ -86,6 +96,9 @@ class Game:
     @staticmethod
     def _takes_writes(server: GroupServer) -> bool:
         return server.up and not (server.frozen or server.unreachable or server.read_only)
+
+    def kill(self, server: GroupServer) -> None:
+        self.world.kill(server, loses_answers=self.chance.random() < 0.5)
 
     def thaw(self, server: GroupServer) -> None:
         server.thaw()
@@ -143,12 +156,12 @@ class Game:
             if not self.switchovers:
                 self.world.heal()
         assert all(client.is_idle for client in self.clients), "a statement has no answer"
-        self.pass_time(40.0)
+        self.pass_time(5.0)
         assert self.world.writer is not None, "there is no writer although all is well"
         for kind in ("rollback", "get", "insert", "read", "rollback"):
             for client in self.clients:
                 client.ask_one(kind)
-            self.pass_time(2.0)
+            self.pass_time(0.5)
             assert all(client.is_idle for client in self.clients), f"no answer to {kind}"
         assert self.world.writer is not None
         for client in self.clients:

@@ -139,13 +139,15 @@ class RecoveryPhase(ReplayPhase):
             reason=reason,
         )
         is_running = self._stage in (Stage.RUNNING, Stage.FILE)
-        if is_running and not (self._silent or self._answer_began or self._intake.uploading):
+        began = self._answer_began or self._resumes
+        if is_running and not (self._silent or began or self._intake.uploading):
             self._recover(connection, reason)
             return
         loss, error = loss_of(self.value), loss_error(self.value)
         may_replay = self._may_replay()
         self._replays_next = not is_running and may_replay
-        resumes = may_replay and self._answer_began and self._is_recording and self._may_rerun()
+        # A second time nobody knows how much of which response the client has.
+        resumes = may_replay and began and not self._resumes and self._is_recording and self._may_rerun()
         self._keep_transaction()
         self._lose()
         if self._stage is Stage.CLOSED:
@@ -161,7 +163,7 @@ class RecoveryPhase(ReplayPhase):
             self._resume_commands()
         elif resumes:
             self._resume(self._send_again)
-        elif self._answer_began:
+        elif began:
             # Part of a response is out: only closing tells the client that the rest will not come.
             self.channel.close()
         else:
@@ -338,7 +340,7 @@ class RecoveryPhase(ReplayPhase):
 
     def _is_run_again(self, connection: BackendConnection) -> bool:
         """Whether the command is not over, although an error has come; else the client gets that."""
-        if self._answer_began:
+        if self._answer_began or self._resumes:
             return False
         if self._scanner.errno not in LEAVING:
             self._heal(connection)

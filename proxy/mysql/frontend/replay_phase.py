@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from ...errors import ClientError, rolled_back
 from ..backend.connection import BackendConnection, Borrower
 from ..session.need import NOTHING
+from ..session.statement_kind import traits_of
 from ..session.transcript import Abandoned, Comparison, Transcript
 from ..session.value import Tie
 from ..session.verdict import Verdict
@@ -22,6 +23,7 @@ from ..wire.capabilities import Capability
 from ..wire.commands import Command
 from ..wire.eof_scanner import response_scanner
 from ..wire.scanner import ResponseScanner
+from ..wire.status import Status
 from .command_reception import Stage
 from .diagnostic_phase import DiagnosticPhase
 from .prepared_commands import EXECUTIONS
@@ -35,8 +37,11 @@ MAX_REPLAYS: Final = 3
 #: They do nothing in a transaction.
 _HARMLESS: Final = frozenset({Command.PING, Command.STMT_PREPARE, Command.STMT_CLOSE, Command.STMT_RESET})
 
-#: ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK: with these a server may roll back.
-_MAY_ROLL_BACK: Final = frozenset({1205, 1213})
+#: ER_CHECKREAD, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_TABLE_FULL: with these a server may roll back, and with all
+#: whose state is of this class.
+_MAY_ROLL_BACK: Final = frozenset({1020, 1205, 1206})
+_ROLLBACK_CLASS: Final = b"40"
+_IN_TRANSACTION: Final = int(Status.IN_TRANS | Status.IN_TRANS_READONLY)
 
 
 class ReplayPhase(DiagnosticPhase):
@@ -44,12 +49,14 @@ class ReplayPhase(DiagnosticPhase):
 
     __slots__ = (
         "_comparison",
+        "_ends",
         "_is_recording",
         "_replaying",
         "_replays",
         "_resumes",
         "_settings",
         "_status",
+        "_timeout",
         "_transcript",
         "borrower",
     )
@@ -68,8 +75,11 @@ class ReplayPhase(DiagnosticPhase):
         self._is_recording = False
         #: With which settings the transaction has begun.
         self._settings: tuple[Any, Any] = (None, None)
-        #: Flags of the transaction that was lost.
-        self._status = 0
+        #: The present command ends the transaction, whether or not it begins another one.
+        self._ends = False
+        #: Flags of the transaction that was lost, what was said of it before it began, whether it was.
+        self._status: tuple[int, str, bool] = (0, "", False)
+        self._timeout: Any = None
         self._replaying: Deferred[None] | None = None
         #: Part of the response was with the client when its connection was lost; what comes again of it.
         self._resumes = False
@@ -88,6 +98,7 @@ class ReplayPhase(DiagnosticPhase):
             transcript = self._another_transcript()
             self._settings = (value.settings, value.variables.values)
             self._replays = 0
+        self._ends = bool(value.status & _IN_TRANSACTION) and self._ends_transaction()
         if code in _HARMLESS:
             return
         if (
@@ -102,6 +113,12 @@ class ReplayPhase(DiagnosticPhase):
             step = Step(self._kind, code, self._retained, self._need, self._verdict)
             transcript.ask(step, len(self._retained))
             self._is_recording = transcript.abandoned is None
+
+    def _ends_transaction(self) -> bool:
+        text = self._screening.text
+        if self._packet_code() in _HARMLESS:
+            return False
+        return not text or traits_of(text, dialect=self._screening.dialect()).ends_transaction
 
     def _packet_code(self) -> int:
         return self._retained[4] if self._retained else 0
@@ -118,11 +135,18 @@ class ReplayPhase(DiagnosticPhase):
             self._another_transcript()
         elif (value.settings, value.variables.values) != self._settings or value.is_doubtful:
             transcript.abandon(Abandoned.LEFT_ALONE)
-        elif self._scanner.errno in _MAY_ROLL_BACK:
+        elif self._may_be_another():
             transcript.abandon(Abandoned.NOT_REPEATABLE)
         elif self._is_recording:
             transcript.answered()
         self._is_recording = False
+
+    def _may_be_another(self) -> bool:
+        """Whether the transaction that is open now is perhaps another one, and what was kept has ended."""
+        scanner = self._scanner
+        if scanner.errno in _MAY_ROLL_BACK or scanner.sqlstate[:2] == _ROLLBACK_CLASS:
+            return True
+        return self._ends
 
     def _transcript_ends(self) -> None:
         """The transaction is given up."""
@@ -144,19 +168,22 @@ class ReplayPhase(DiagnosticPhase):
 
     def _keep_transaction(self) -> None:
         """To be called before the session forgets its connection."""
-        self._status = self.value.status
+        self._status = (self.value.status, self.value.characteristics, self.value.savepoint)
+
+    def _have_transaction(self) -> None:
+        value = self.value
+        value.status, value.characteristics, value.savepoint = self._status
 
     def _replay(self, then: Callable[[BackendConnection], None]) -> None:
         """Run the transaction on another connection, then go on there."""
         self._replays += 1
         self._stage = Stage.BUSY
-        timeout = self._context.clock.callLater(
+        self._timeout = self._context.clock.callLater(
             self._context.options.transaction_replay_timeout, self._replay_takes_too_long
         )
 
         def refused(error: ClientError) -> None:
-            if timeout.active():
-                timeout.cancel()
+            self._stop_timeout()
             self.log.info(
                 "[clientConnection={client}] a transaction was not replayed: {error}",
                 client=self.channel.number,
@@ -165,8 +192,7 @@ class ReplayPhase(DiagnosticPhase):
             self._not_replayed()
 
         def granted(connection: BackendConnection) -> None:
-            if timeout.active():
-                timeout.cancel()
+            self._stop_timeout()
             self._run_replay(connection, then)
 
         self.tenancy.acquire(NOTHING, granted, refused)
@@ -175,7 +201,7 @@ class ReplayPhase(DiagnosticPhase):
         assert self._transcript is not None
         if self._stage is not Stage.BUSY:
             return
-        self.value.status = self._status
+        self._have_transaction()
         complete = [entry for entry in self._transcript.entries if entry.is_complete]
         replay = Replay(self, connection, self._another_scanner(), complete)
         self._replaying = running = maybeDeferred(replay.run)
@@ -186,7 +212,7 @@ class ReplayPhase(DiagnosticPhase):
             if self._stage is not Stage.BUSY:
                 self.tenancy.cut("its client is gone")
                 return
-            self.value.status = self._status
+            self._have_transaction()
             connection.lend(self.borrower)
             self.log.info(
                 "[clientConnection={client}] the transaction was replayed on [dbConnection={number}]",
@@ -234,7 +260,13 @@ class ReplayPhase(DiagnosticPhase):
         return data
 
     def _replay_takes_too_long(self) -> None:
+        self._timeout = None
         self.tenancy.stop_waiting()
+
+    def _stop_timeout(self) -> None:
+        timeout, self._timeout = self._timeout, None
+        if timeout is not None:
+            timeout.cancel()
 
     def _not_replayed(self) -> None:
         self._transcript_ends()
@@ -260,6 +292,7 @@ class ReplayPhase(DiagnosticPhase):
     def stop(self) -> None:
         """What the client sends from now on is no command."""
         super().stop()
+        self._stop_timeout()
         if self._replaying is not None:
             self.tenancy.cut("its client is gone")
 

@@ -207,10 +207,13 @@ def farewell_text(data: bytes) -> str:
 
 def decode_session_changes(block: bytes) -> SessionChanges:
     """Decode a tracker block; entries of unknown types are skipped. Raises MalformedPacket."""
-    if len(block) > _LONGEST_REMEMBERED or block[:1] == _GTIDS:
-        # No other block will have the same GTID.
+    size = len(block)
+    if block[:1] == _GTIDS:
+        # No other block will have the same GTID. With most writes it is all there is.
+        if 3 < size < LOCAL_INFILE and block[1:4] == bytes((size - 2, _AS_TEXT, size - 4)):
+            return SessionChanges(gtid=_text(block[4:]))
         return _decoded_changes(block)
-    return _remembered_changes(block)
+    return _decoded_changes(block) if size > _LONGEST_REMEMBERED else _remembered_changes(block)
 
 
 def _decoded_changes(block: bytes) -> SessionChanges:

@@ -107,6 +107,13 @@ def test_a_gtid_alone() -> None:
     assert decode_session_changes(block + b"\x05" + p.text(p.text(b"________"))).gtid == gtid.decode()
 
 
+@pytest.mark.parametrize("size", [0, 1, 245, 246, 247, 248, 300])
+def test_gtids_of_any_length(size: int) -> None:
+    block = b"\x03" + p.text(b"\x00" + p.text(b"g" * size))
+    assert decode_session_changes(block).gtid == "g" * size
+    assert decode_session_changes(block + p.schema(b"")).schema == ""
+
+
 def test_a_gtid_in_an_unknown_encoding_is_skipped() -> None:
     for entry in (b"\x01rest", b""):
         assert decode_session_changes(b"\x03" + p.text(entry)) == SessionChanges()
