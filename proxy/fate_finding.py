@@ -21,7 +21,7 @@ from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import PoolKey
 from .mysql.session.fate import Doubt, Fate
 from .mysql.session.gtid_history import Known
-from .mysql.session.server_run import was_restarted
+from .mysql.session.server_run import StartWindow
 from .mysql.wire.binlog_events import Commits
 from .mysql.wire.gtid import GtidSet
 from .targets.observation import Observation, Role
@@ -36,6 +36,9 @@ __all__ = ["FateFinder"]
 #: Kinds of topology in which a write keeps its GTID on all servers; and where being absent is final.
 _COMPARABLE: Final = frozenset({"replication", "group_replication"})
 _FINAL: Final = "replication"
+
+#: How often it is asked since when it runs, which it tells in whole seconds, before it is left at that.
+MAX_LOOKS: Final = 12
 
 
 class _NoProof(Exception):
@@ -103,9 +106,10 @@ class FateFinder:
         restarted = False
         is_origin = word.observed.identity == known.identity
         if is_origin:
-            restarted = _has_restarted(connection, word)
-            if not restarted:
-                word = yield self._without_thread(connection, word)
+            window = StartWindow()
+            restarted = yield self._was_restarted(connection, word, window)
+            word = yield self._writer() if restarted else self._without_thread(connection, word, window)
+            _check_is_in(window, connection, word, known, restarted=restarted)
         else:
             _check_is_comparable(word.observed)
         executed = word.observed.position
@@ -143,18 +147,34 @@ class FateFinder:
             yield deferLater(self._clock, PAUSE)
 
     @inlineCallbacks
+    def _was_restarted(
+        self, connection: BackendConnection, word: _Word, window: StartWindow
+    ) -> Generator[Deferred[Any], Any, bool]:
+        """Whether the server began anew after the connection was opened; ``window`` is to be of its start."""
+        for _ in range(MAX_LOOKS):
+            _narrow(window, word)
+            restarted = window.is_after(connection.opened_at)
+            if restarted is not None:
+                return restarted
+            yield deferLater(self._clock, PAUSE)
+            identity = word.observed.identity
+            word = yield self._writer()
+            if word.observed.identity != identity:
+                break
+        raise _NoProof("the writer was started at about the time that the connection was opened")
+
+    @inlineCallbacks
     def _without_thread(
-        self, connection: BackendConnection, word: _Word
+        self, connection: BackendConnection, word: _Word, window: StartWindow
     ) -> Generator[Deferred[Any], Any, _Word]:
         """The server may not have noticed that the connection is gone, and go on with what was sent."""
         assert isinstance(connection.key, PoolKey)
+        ending = end_thread(word.unit.connector, connection.key.username, connection, window, self._clock)
         try:
-            yield end_thread(word.unit.connector, connection.key.username, connection, self._clock)
+            yield ending
         except NumbersBegunAnew as problem:
             raise _NoProof(str(problem)) from None
         again: _Word = yield self._writer()
-        if again.observed.identity != word.observed.identity or _has_restarted(connection, again):
-            raise _NoProof("the writer has changed in the middle")
         return again
 
     @inlineCallbacks
@@ -178,14 +198,19 @@ def _is_of(connection: BackendConnection, known: Known) -> bool:
     return is_same and (not known.base.is_mariadb or name == server_id)
 
 
-def _has_restarted(connection: BackendConnection, word: _Word) -> bool:
-    """Whether the server began anew after the connection was opened."""
+def _narrow(window: StartWindow, word: _Word) -> None:
     if word.observed.uptime is None:
         raise _NoProof("the writer does not tell since when it runs")
-    restarted = was_restarted(connection.opened_at, word.asked_at, word.answered_at, word.observed.uptime)
-    if restarted is None:
-        raise _NoProof("the writer was started at about the time that the connection was opened")
-    return restarted
+    window.narrow(word.asked_at, word.answered_at, word.observed.uptime)
+
+
+def _check_is_in(
+    window: StartWindow, connection: BackendConnection, word: _Word, known: Known, *, restarted: bool
+) -> None:
+    """What the writer has executed was asked of the same server in the same run."""
+    _narrow(window, word)
+    if word.observed.identity != known.identity or window.is_after(connection.opened_at) is not restarted:
+        raise _NoProof("the writer has changed in the middle")
 
 
 def _check_is_comparable(observed: Observation) -> None:

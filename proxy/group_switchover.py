@@ -11,6 +11,7 @@ from .mysql.backend.connector import PoolKey
 from .mysql.backend.errors import UnfitTarget
 from .mysql.backend.promotion import TargetControl
 from .mysql.backend.replication_sql import Source
+from .mysql.session.server_run import StartWindow
 from .settings import switchover_options
 from .targets.observation import Observation, Role
 from .targets.rows import TargetRow
@@ -106,7 +107,7 @@ class GroupSwitchover:
 
     def _end(self, unit: "TargetUnit", connection: BackendConnection) -> None:
         username = connection.key.username if isinstance(connection.key, PoolKey) else ""
-        ending: Deferred[None] = end_thread(unit.connector, username, connection, self._clock)
+        ending: Deferred[None] = end_thread(unit.connector, username, connection, StartWindow(), self._clock)
         ending.addTimeout(unit.options.connect_timeout, self._clock)
         ending.addErrback(
             lambda failure: self.log.warn(
@@ -190,7 +191,7 @@ def _row(unit: "TargetUnit") -> TargetRow:
         deployment=unit.options.deployment,
         state=health.state.value,
         reason="" if health.reason is None else health.reason.value,
-        description=health.description,
+        description=health.description or unit.remark,
         lag=None if observed is None else observed.lag,
         position="" if position is None else str(position),
         connections=metrics.database_connections,

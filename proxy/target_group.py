@@ -11,6 +11,7 @@ from .credentials.source import Credential
 from .credentials.store import CredentialStore
 from .fate_finding import FateFinder
 from .group_switchover import GroupSwitchover
+from .group_warnings import GroupWarnings
 from .mysql.backend.connection import BackendConnection
 from .mysql.frontend.context import ServerFacts
 from .mysql.session.fate import Fate
@@ -61,8 +62,7 @@ class TargetGroup:
         self._is_held = False
         #: Targets whose last word is older than the last switchover, and when that was.
         self._stale: dict[TargetUnit, float] = {}
-        #: Targets that take writes beside the writer.
-        self._split: frozenset[str] = frozenset()
+        self._warnings = GroupWarnings()
 
     def _unit(self, options: TargetConfig) -> TargetUnit:
         return TargetUnit(self.config, options, self._store, self._clock, self._changed)
@@ -208,6 +208,8 @@ class TargetGroup:
         writer = by_name.get(outcome.writer) if outcome.writer is not None else None
         if writer is not self._writer and not self._is_held and not self._is_stale():
             self._move(writer, outcome)
+        elif writer is None and self._is_ready() and not self._is_held:
+            self._warnings.note_no_writer(outcome.why)
         readers = [
             self._reader(unit, is_available=unit.name in outcome.readers)
             for unit in by_name.values()
@@ -257,28 +259,16 @@ class TargetGroup:
     def _note(self, outcome: Outcome) -> None:
         for unit in self.units.values():
             unit.monitor.stand(outcome.standing(unit.name))
-        if outcome.split != self._split:
-            self._split = outcome.split
-            if outcome.split:
-                self._warn_of_split(outcome)
-
-    def _warn_of_split(self, outcome: Outcome) -> None:
-        self.log.error(
-            "split brain: {others} takes writes beside {writer}, and gets no clients; make it read-only",
-            others=", ".join(sorted(outcome.split)),
-            writer=outcome.writer or "others",
-        )
-        for unit in self.units.values():
-            # One word may be older than the other.
-            if unit.name in outcome.split or unit is self._writer:
-                unit.monitor.hurry()
+        if self._warnings.note_split(outcome.split, outcome.writer):
+            for unit in self.units.values():
+                # One word may be older than the other.
+                if unit.name in outcome.split or unit is self._writer:
+                    unit.monitor.hurry()
 
     def _move(self, writer: TargetUnit | None, outcome: Outcome) -> None:
         before = self._appoint(writer)
-        if writer is None:
-            self.log.warn("there is no writer, clients wait: {why}", why=outcome.why)
-        else:
-            self.log.info("target {target} is the writer", target=writer.name)
+        self._warnings.note_writer(writer, self._former, outcome.why)
+        if writer is not None:
             self.on_new_writer()
         self.writer_route.use(None if writer is None else writer.pool)
         if before is not None:

@@ -64,14 +64,12 @@ class TargetUnit:
         self.name = self.connector.target.name
         self._addresses = self._address_watch(clock)
         self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits(config, options, None), clock)
+        self._probe = Probe(
+            self.connector, self.monitor_user, lambda: self.config.target_group.topology, self._addresses
+        )
         self.monitor: TargetMonitor[ProbeResult] = TargetMonitor(
             self.name,
-            Probe(
-                self.connector,
-                self.monitor_user,
-                lambda: self.config.target_group.topology,
-                self._addresses,
-            ),
+            self._probe,
             lambda: probe_timing(self.options, self.config.target_group),
             clock,
             self._answered,
@@ -93,6 +91,18 @@ class TargetUnit:
         return None if self.answer is None else self.answer.observation
 
     @property
+    def position(self) -> GtidSet | None:
+        """What it had executed when it was asked last; None without GTIDs."""
+        position = None if self.observation is None else self.observation.position
+        return position if isinstance(position, GtidSet) else None
+
+    @property
+    def remark(self) -> str:
+        """What it may not be asked, where that matters: one target alone needs no comparison."""
+        is_alone = len(self.config.target_group.targets) < 2
+        return "" if is_alone or self.observation is None else self.observation.remark
+
+    @property
     def health(self) -> TargetHealth:
         """As its monitor has it."""
         return self.monitor.health
@@ -107,6 +117,7 @@ class TargetUnit:
         self.config, self.options = config, options
         self.pool.resize(pool_limits(config, options, self.answer))
         self.monitor.retime()
+        self._probe.renew()
         if self._addresses is not None:
             self._addresses.interval = config.target_group.address_refresh_interval
         if changed:
@@ -176,6 +187,8 @@ class TargetUnit:
                 maximum=answer.max_connections,
             )
             self.pool.resize(limits)
+        if self.remark and (before is None or before.observation.remark != self.remark):
+            self.log.warn("target {target}: {remark}", target=self.name, remark=self.remark)
         self._note_identity(before, answer)
         observed = answer.observation
         position = observed.position if isinstance(observed.position, GtidSet) else None

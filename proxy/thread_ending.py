@@ -11,7 +11,7 @@ from .mysql.backend.connection import BackendConnection
 from .mysql.backend.connector import BackendConnector
 from .mysql.backend.errors import ConnectFailed
 from .mysql.backend.own_commands import SERVER_IDENTITY, ask, query
-from .mysql.session.server_run import was_restarted
+from .mysql.session.server_run import StartWindow
 
 __all__ = ["PAUSE", "NumbersBegunAnew", "end_thread"]
 
@@ -30,16 +30,17 @@ class NumbersBegunAnew(ConnectFailed):
 
 @inlineCallbacks
 def end_thread(
-    connector: BackendConnector, username: str, lost: BackendConnection, clock: Any
+    connector: BackendConnector, username: str, lost: BackendConnection, window: StartWindow, clock: Any
 ) -> Generator[Deferred[Any], Any, None]:
     """KILL a connection's thread, and wait until the server does not have it any more; may be cancelled.
 
     ``username`` is that of the connection: everybody sees and may end the threads of his own name, but no
-    others without further privileges. Fails with NumbersBegunAnew, TargetError or ConnectFailed.
+    others without further privileges. ``window`` is what is known of the server's start. Fails with
+    NumbersBegunAnew, TargetError or ConnectFailed.
     """
     connection: BackendConnection = yield connector.open_plain(username)
     try:
-        yield _check(connector, connection, lost, clock)
+        yield _check(connector, connection, lost, window, clock)
         while True:
             (count,) = yield connector.limited(ask(connection, _EXISTS.format(lost.thread_id), 1))
             if count == "0":
@@ -55,11 +56,16 @@ def end_thread(
 
 @inlineCallbacks
 def _check(
-    connector: BackendConnector, connection: BackendConnection, lost: BackendConnection, clock: Any
+    connector: BackendConnector,
+    connection: BackendConnection,
+    lost: BackendConnection,
+    window: StartWindow,
+    clock: Any,
 ) -> Generator[Deferred[Any], Any, None]:
     identity = yield connector.limited(ask(connection, f"SELECT {SERVER_IDENTITY}", 2))
     asked_at = clock.seconds()
     _, uptime = yield connector.limited(ask(connection, _UPTIME, 2))
-    restarted = was_restarted(lost.opened_at, asked_at, clock.seconds(), float(uptime or 0))
-    if tuple(identity) != tuple(lost.server_identity) or restarted is not False:
+    window.narrow(asked_at, clock.seconds(), float(uptime or 0))
+    is_same_run = window.is_after(lost.opened_at) is False
+    if tuple(identity) != tuple(lost.server_identity) or not is_same_run:
         raise NumbersBegunAnew(f"connection {lost.thread_id} may be another one's by now")

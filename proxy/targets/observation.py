@@ -47,3 +47,5 @@ class Observation:
     writer: str = ""
     #: Whether the operator of the topology says that it is being switched or promoted right now.
     in_transition: bool = False
+    #: What it may not be asked, for an operator.
+    remark: str = ""

@@ -62,7 +62,7 @@ def test_a_restart_of_the_database(start_proxy: StartProxy, plain_target: Target
     plain_target.server.restart()
     with pytest.raises(pymysql.OperationalError) as caught:
         run(busy, "SELECT 1")
-    assert caught.value.args[0] == 2013
+    assert caught.value.args[0] == 1213
     assert "rolled back" in caught.value.args[1]
     with pytest.raises(pymysql.OperationalError) as caught:
         run(pinned, "SELECT * FROM mine")
@@ -78,18 +78,39 @@ def test_a_restart_of_the_database(start_proxy: StartProxy, plain_target: Target
         assert one(newcomer, "SELECT 1") == 1
 
 
-def test_a_restart_under_a_running_statement(start_proxy: StartProxy, plain_target: Target) -> None:
-    daemon = start_proxy(plain_target, pool=QUICK, target=QUICK_TARGET)
+def restart_under(daemon: ProxyDaemon, target: Target, sql: str) -> Any:
+    """A client that has sent a statement, during which the database was killed; it runs again."""
     client: Any = daemon.connect()
-    client._execute_command(0x03, "SELECT SLEEP(60)")
-    eventually(lambda: plain_target.threads("INFO LIKE 'SELECT SLEEP%'"), "the statement on the database")
-    plain_target.server.kill()
-    plain_target.server.start()
+    client._execute_command(0x03, sql)
+    eventually(lambda: target.threads("INFO LIKE '%SLEEP(%' AND ID <> CONNECTION_ID()"), "the statement")
+    target.server.kill()
+    target.server.start()
+    return client
+
+
+def test_a_restart_under_a_read(start_proxy: StartProxy, plain_target: Target) -> None:
+    """It is run again, from its beginning; the client only waits."""
+    daemon = start_proxy(plain_target, target=QUICK_TARGET)
+    mark = daemon.mark()
+    client = restart_under(daemon, plain_target, "SELECT SLEEP(2), 'read'")
+    client._read_query_result()
+    assert client._result.rows == ((0, "read"),)
+    daemon.wait_for_log("a command without an answer is run again", mark)
+    recovers(client)
+
+
+def test_a_restart_under_a_write(start_proxy: StartProxy, plain_target: Target) -> None:
+    """It is not run again, and the client is told what is known of it."""
+    daemon = start_proxy(plain_target, target=QUICK_TARGET)
+    sql = "INSERT INTO item (note) SELECT CONCAT('under a restart', SLEEP(60))"
+    client = restart_under(daemon, plain_target, sql)
     with pytest.raises(pymysql.OperationalError) as caught:
         client._read_packet()
-    assert caught.value.args[0] == 2013
+    part = {1213: "the write was not committed", 2013: "it is unknown whether the write was committed"}
+    assert part[caught.value.args[0]] in caught.value.args[1]
     client._result = None
     recovers(client)
+    assert one(client, "SELECT COUNT(*) FROM item WHERE note LIKE 'under a restart%'") == 0
 
 
 def test_a_dead_database_and_its_return(start_proxy: StartProxy, plain_target: Target) -> None:
@@ -131,7 +152,7 @@ def test_connections_that_are_cut(daemon: ProxyDaemon, line: FaultProxy) -> None
     line.cut()
     with pytest.raises(pymysql.OperationalError) as caught:
         run(busy, "SELECT 1")
-    assert caught.value.args[0] == 2013
+    assert caught.value.args[0] == 1213
     recovers(idle)
     recovers(busy)
 
@@ -213,6 +234,7 @@ def test_a_storm_of_cuts_loses_no_committed_row_and_halves_none(
             pair = [f"storm {client.number} {round_} {half}" in found for half in ("a", "b")]
             assert pair[0] == pair[1], f"half of a transaction: client {client.number}, round {round_}"
             assert pair[0] or round_ not in client.committed, f"lost: client {client.number}, round {round_}"
+            assert not (pair[0] and round_ in client.rolled_back), f"there: {client.number}, round {round_}"
 
 
 class Transferring:
@@ -222,6 +244,8 @@ class Transferring:
         self.number = number
         self.rounds = 0
         self.committed: set[int] = set()
+        #: Of which it was told that nothing has happened.
+        self.rolled_back: set[int] = set()
         self.problems: list[str] = []
         self._daemon = daemon
         self._over = threading.Event()
@@ -244,8 +268,10 @@ class Transferring:
                 run(client, f"INSERT INTO item (note) VALUES ('storm {self.number} {self.rounds} {half}')")
             run(client, "COMMIT")
         except pymysql.OperationalError as error:
-            if error.args[0] not in (2013, 9501):
+            if error.args[0] not in (1213, 2013, 9501):
                 raise
+            if error.args[0] == 1213:
+                self.rolled_back.add(self.rounds)
             # The proxy must have said so once; now the session is free of the transaction.
             assert answer(client, "SELECT @@in_transaction") in (0, None)
         else:

@@ -99,6 +99,11 @@ class Case:
         """The command's byte."""
         return self.step.payload[0]
 
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether the command comes in one."""
+        return BEGIN in self.before
+
     def fits(self, profile: Profile) -> bool:
         """Whether this can happen with these capabilities."""
         return self.needs & ~profile.agreed == 0 and not self.lacks & profile.agreed

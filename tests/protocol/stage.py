@@ -111,9 +111,8 @@ class ScriptedServer(ServerPeer):
                 self.line = Squeezing(self.line, self._squeezed)
 
     def _take_command(self, payload: bytes, packets: int) -> None:
-        steps = self.stage.steps
-        if steps and self._is_meant(payload, steps[0]):
-            step = steps.pop(0)
+        step = self._step(payload)
+        if step is not None:
             self.stage.reached.append(self)
             self._sequence = packets
             self._answer(payload, step.response)
@@ -130,6 +129,17 @@ class ScriptedServer(ServerPeer):
         if self.agreed & bits.QUERY_ATTRIBUTES and payload[:3] == b"\x03\0\1":
             payload = b"\x03" + payload[3:]
         self._command(payload)
+
+    def _step(self, payload: bytes) -> Step | None:
+        """The step that is on, or that is sent again because the answer to it was a wrong one."""
+        stage = self.stage
+        if stage.steps and self._is_meant(payload, stage.steps[0]):
+            stage.step = stage.steps.pop(0)
+            return stage.step
+        if stage.extra and stage.step is not None and self._is_meant(payload, stage.step):
+            stage.extra = b""
+            return stage.step
+        return None
 
     def _is_meant(self, payload: bytes, step: Step) -> bool:
         """Whether the command is the step's, about the same statement where it is about one."""
@@ -229,6 +239,8 @@ class Stage(World):
         self.others: dict[Profile, Any] = {}
         #: What will be asked; each is answered once.
         self.steps: list[Step] = []
+        #: The last one that was asked.
+        self.step: Step | None = None
         self.cut: Cut = whole
         #: What the database sends behind the response, in the same chunk or after it.
         self.extra = b""

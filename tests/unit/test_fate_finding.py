@@ -255,7 +255,7 @@ class TestTheSameServer:
 
     def test_the_connection_is_about_as_old_as_the_server(self, scene: Scene) -> None:
         scene.old.started_at = scene.connection.opened_at
-        assert scene.ask() is Fate.UNKNOWN
+        assert scene.ask(for_seconds=2.0) is Fate.UNKNOWN
         assert scene.old.kills == []
 
     def test_a_kill_is_for_the_server_that_had_the_connection(self, scene: Scene) -> None:

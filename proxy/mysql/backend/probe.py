@@ -198,6 +198,12 @@ class Probe:
             # The probe's own questions must neither hold a transaction open nor see the past in it.
             yield self._connector.limited(query(connection, "SET SESSION autocommit = 1"))
 
+    def renew(self) -> None:
+        """Log in anew before the next question: privileges may have been granted."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(CloseReason.RETIRED)
+
     def stop(self) -> None:
         """Say goodbye."""
         self._stopped = True

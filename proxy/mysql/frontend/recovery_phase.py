@@ -62,6 +62,10 @@ _ANYTHING: Final = Traits(StatementKind.WRITE, may_commit=True, ends_transaction
 _HARMLESS: Final = frozenset(
     {Command.PING, Command.INIT_DB, Command.STMT_PREPARE, Command.FIELD_LIST, Command.STATISTICS}
 )
+#: Those that change something, but no data.
+_OTHERS: Final = dict.fromkeys(
+    (int(Command.SET_OPTION), int(Command.STMT_RESET), int(Command.STMT_FETCH)), Traits(StatementKind.OTHER)
+)
 
 
 class _Course(enum.Enum):
@@ -255,7 +259,7 @@ class RecoveryPhase(ReplayPhase):
         """What the present command does; one that is not known whole is a write."""
         code = self._code
         if code != Command.QUERY and code not in EXECUTIONS:
-            return _NOTHING if code in _HARMLESS else _ANYTHING
+            return _NOTHING if code in _HARMLESS else _OTHERS.get(code, _ANYTHING)
         if not self._retained or not self._screening.text:
             return _ANYTHING
         kinds, dialect = self._context.kinds, self._screening.dialect()

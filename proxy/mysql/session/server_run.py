@@ -1,22 +1,47 @@
 """Whether a server has been started again while a connection to it was open, by its own ``Uptime``.
 
-MySQL manual, "Server Status Variables". It is in whole seconds, begins before the first connection is let in,
-and comes with the delay of its answer: close to the moment of the start nothing can be said.
+MySQL manual, "Server Status Variables". It is the difference of two times in whole seconds, the first of which
+is taken before any connection is let in: one answer tells the start to about two seconds, several within a
+second tell it to about one.
 """
 
-__all__ = ["CLOSE", "was_restarted"]
+import math
+
+import attrs
+
+__all__ = ["CLOSE", "StartWindow", "was_restarted"]
 
 #: Seconds that ``Uptime`` and the two clocks may be wrong by.
-CLOSE = 1.5
+CLOSE = 1.1
+
+
+@attrs.define
+class StartWindow:
+    """Between which times, on the proxy's clock, the server was started."""
+
+    earliest: float = -math.inf
+    latest: float = math.inf
+
+    def narrow(self, asked_at: float, answered_at: float, uptime: float) -> None:
+        """Take in an answer, with the times at which the question was sent and the answer arrived."""
+        earliest, latest = asked_at - uptime - CLOSE, answered_at - uptime + CLOSE
+        if earliest > self.latest:
+            # It was started again since the last answer.
+            self.earliest, self.latest = earliest, latest
+        self.earliest, self.latest = max(self.earliest, earliest), min(self.latest, latest)
+
+    def is_after(self, opened_at: float) -> bool | None:
+        """Whether the start was after a connection was opened; None if that cannot be told."""
+        if opened_at < self.earliest:
+            return True
+        return None if opened_at < self.latest else False
 
 
 def was_restarted(opened_at: float, asked_at: float, answered_at: float, uptime: float) -> bool | None:
     """Whether the server that answers with ``uptime`` began to run after the connection was opened.
 
-    Times in seconds on the proxy's clock: when the connection was open, when the question was sent, when the
-    answer arrived. None if that cannot be told.
+    Times in seconds on the proxy's clock. None if that cannot be told.
     """
-    earliest, latest = asked_at - uptime - CLOSE, answered_at - uptime + CLOSE
-    if opened_at < earliest:
-        return True
-    return None if opened_at < latest else False
+    window = StartWindow()
+    window.narrow(asked_at, answered_at, uptime)
+    return window.is_after(opened_at)

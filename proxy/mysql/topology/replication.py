@@ -44,8 +44,9 @@ class Replication:
 
     def read(self, answers: Answers, facts: Facts) -> Observation:
         """With several channels: all must run, and the lag is the longest."""
-        channels = tuple(row for row in rows_of(answers, _REPLICA) or () if _is_channel(row))
-        return server_of(answers, facts).observed(
+        rows = rows_of(answers, _REPLICA)
+        channels = tuple(row for row in rows or () if _is_channel(row))
+        observation = server_of(answers, facts).observed(
             self.name,
             source=_source(channels),
             replicates=all(_runs(channel) for channel in channels) if channels else None,
@@ -53,12 +54,18 @@ class Replication:
             writer=rds.writer(answers, _source_id(channels)),
             in_transition=rds.in_transition(answers),
         )
+        return observation if rows is not None else attrs.evolve(observation, remark=_remark(facts))
 
 
 def _status_statement(facts: Facts) -> str:
     if facts.is_mariadb:
         return "SHOW ALL SLAVES STATUS"
     return "SHOW REPLICA STATUS" if facts.version >= _SAYS_REPLICA else "SHOW SLAVE STATUS"
+
+
+def _remark(facts: Facts) -> str:
+    privilege = "SLAVE MONITOR" if facts.is_mariadb else "REPLICATION CLIENT"
+    return f"its replication and lag cannot be told: the monitor's user lacks {privilege}"
 
 
 def _is_channel(row: Row) -> bool:

@@ -26,6 +26,7 @@ VARIABLES = [["autocommit", "ON"], ["statement_id", "3"], ["sql_mode", ""], ["ti
 
 READ_ONLY = [["0"]]
 UPTIME = [["Uptime", "77"]]
+UNTOLD = "its replication and lag cannot be told: the monitor's user lacks {}"
 DENIED = p.err(1227, b"Access denied")
 WORDS = ("@@version", "autocommit", "COLLATIONS", "VARIABLES", "read_only", "Uptime", "SLAVE")
 """One of them is in each question."""
@@ -171,7 +172,9 @@ class TestAnswer:
             collations={45: ("utf8mb4_general_ci", "utf8mb4"), 8: ("latin1_swedish_ci", "latin1")},
             tracked_variables="*",
             character_set_client="utf8mb4",
-            observation=Observation(Role.READ_WRITE, uptime=77.0, topology="replication"),
+            observation=Observation(
+                Role.READ_WRITE, uptime=77.0, topology="replication", remark=UNTOLD.format("REPLICATION CLIENT")
+            ),
             address="127.0.0.1",
         )
         assert scene.usernames == ["app"]
@@ -273,7 +276,9 @@ class TestTopology:
             scene.answers[word] = DENIED
         results = [scene.ask(probe) for _ in range(ASK_AGAIN_AFTER)]
         assert {each.observation for each in results} == {
-            Observation(Role.READ_WRITE, topology="replication")
+            Observation(
+                Role.READ_WRITE, topology="replication", remark=UNTOLD.format("REPLICATION CLIENT")
+            )
         }
         assert scene.targets[0].asked.count("SLAVE") == 1
         scene.answers["read_only"] = [["1"]]

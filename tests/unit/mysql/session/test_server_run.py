@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.mysql.session.server_run import CLOSE, was_restarted
+from proxy.mysql.session.server_run import CLOSE, StartWindow, was_restarted
 
 OPENED = 1000.0
 
@@ -27,3 +27,24 @@ def test_an_answer_that_took_long_says_less() -> None:
     assert was_restarted(OPENED, 1050.0, 1100.0, 70.0) is None
     assert was_restarted(OPENED, 1050.0, 1100.0, 110.0) is False
     assert was_restarted(OPENED, 1050.0, 1100.0, 40.0) is True
+
+
+def test_several_answers_tell_more_than_one() -> None:
+    """Started at 999.5: the count changes with the server's whole seconds."""
+    window = StartWindow()
+    window.narrow(1003.0, 1003.0, 4.0)
+    assert window.is_after(998.0) is None
+    window.narrow(1003.9, 1003.9, 4.0)
+    assert window.is_after(998.0) is True
+    assert window.is_after(999.4) is None
+    window.narrow(1004.0, 1004.0, 5.0)
+    assert window.is_after(1000.2) is False
+
+
+def test_a_start_since_the_last_answer() -> None:
+    window = StartWindow()
+    window.narrow(1100.0, 1100.0, 500.0)
+    assert window.is_after(OPENED) is False
+    window.narrow(1200.0, 1200.0, 3.0)
+    assert window.is_after(OPENED) is True
+    assert window.is_after(1199.0) is False
