@@ -6,6 +6,7 @@ on if this command is interrupted.
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 
 from .mysql.session.show_proxy import MAX_TIMEOUT
 from .query_command import add_options, run, table
@@ -44,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= MAX_TIMEOUT:
-        raise ValueError(text)
-    return seconds
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= MAX_TIMEOUT:
+            return seconds
+    raise argparse.ArgumentTypeError(f"must be a number of seconds from 0 to {MAX_TIMEOUT:g}, not {text!r}")
 
 
 def _statement(arguments: argparse.Namespace) -> str:

@@ -93,7 +93,7 @@ class SwitchoverProcedure(SwitchoverEnds):
         self._judge_target(self._before[target])
         if self._options.promote:
             seconds = self._options.observe_timeout
-            yield self._limited(group.rehearse(self._writer, target), seconds, "asking for the rights")
+            yield self._limited(group.rehearse(self._writer, target), seconds, "checking the privileges")
         lag = self._before[target].lag
         self._step(
             "check",

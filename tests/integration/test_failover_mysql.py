@@ -65,6 +65,10 @@ def test_a_committed_write_is_found_by_its_identity(
     """Its answer was lost, the primary restarts: its binary log names the connection that has written it."""
     daemon = start_group(cluster, over_lines=True)
     client, node = daemon.connect(), cluster.primary
+    run(client, "DO 1")
+    opened = _uptime(node)
+    # The server counts in whole seconds: only then is it certain that it was started after the connection.
+    eventually(lambda: _uptime(node) > opened + 2, "the connection to be older than the restart")
     if ends:
         run(client, "BEGIN")
         run(client, ENTRY)
@@ -85,6 +89,10 @@ def test_a_committed_write_is_found_by_its_identity(
         assert isinstance(error, pymysql.MySQLError)
         assert "; the write was committed" in error.args[1]
     assert one(client, "SELECT COUNT(*) FROM entry WHERE client = 1") == 1
+
+
+def _uptime(node: Node) -> int:
+    return int(node.fetch("SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1])
 
 
 def _entries(node: Node) -> int:

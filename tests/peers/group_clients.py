@@ -29,7 +29,7 @@ class LedgerClient:
     """One client; ``rows`` has what it knows of each row it has sent."""
 
     #: Of all clients of a game.
-    _last_row = 0
+    last_row = 0
 
     def __init__(self, world: GroupWorld, number: int) -> None:
         self.world, self.number = world, number
@@ -78,8 +78,8 @@ class LedgerClient:
     def ask_one(self, kind: str) -> None:
         """Send a statement of this kind."""
         if kind == "insert":
-            LedgerClient._last_row += 1
-            self.ask(kind, str(LedgerClient._last_row))
+            LedgerClient.last_row += 1
+            self.ask(kind, str(LedgerClient.last_row))
         elif kind == "read":
             self.ask(kind, self.last_written or "0")
         elif kind == "set":

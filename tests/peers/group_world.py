@@ -78,6 +78,8 @@ class GroupWorld:
     ) -> None:
         self.clock = Clock()
         self.lines: list[Line] = []
+        #: What must not be, found where nobody would hear of it.
+        self.wrong: list[str] = []
         #: What has happened.
         self.story: list[str] = []
         self.servers = {
@@ -131,7 +133,8 @@ class GroupWorld:
         assert now is not None
         if before is not None and before is not now:
             gone = before.rows - now.rows
-            assert not gone or before.name in self.disturbed, f"{gone} given up for no reason"
+            if gone and before.name not in self.disturbed:
+                self.wrong.append(f"{gone} given up for no reason at {self.clock.seconds():.3f}")
             self.lost.update(*(server.rows - now.rows for server in self.servers.values()))
         self.disturbed.clear()
         self._previous = now

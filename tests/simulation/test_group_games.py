@@ -140,6 +140,7 @@ class Game:
 
     def check(self) -> None:
         """What must hold at any time."""
+        assert not self.world.wrong, self.world.wrong
         for client in self.clients:
             client.listen()
         for server in self.world.servers.values():
@@ -171,6 +172,7 @@ class Game:
 
 def play(seed: int, kind: int, moves: int = 60) -> None:
     chance = random.Random(seed)
+    LedgerClient.last_row = 0
     with grouped(**KINDS[kind]) as world:
         game = Game(world, chance.randrange(1, 6), chance)
         happens = chance.choice((0.03, 0.1, 0.25))

@@ -26,9 +26,11 @@ def loss_error(value: SessionValue) -> ClientError:
     return connection_lost(value.what_is_lost())
 
 
-def fate_error(fate: Fate, lost: str, *, in_transaction: bool) -> ClientError:
-    """A write or COMMIT has had no answer; ``lost`` is what else the session has lost."""
+def fate_error(fate: Fate, lost: str, *, in_transaction: bool, was_pinned: bool = False) -> ClientError:
+    """A write or COMMIT has had no answer; ``lost`` is what else a pinned session has lost."""
     what = "the transaction" if in_transaction else "the write"
+    if fate is Fate.NOT_COMMITTED and was_pinned:
+        return connection_lost(f"{lost}; {what} was not committed")
     if fate is Fate.NOT_COMMITTED:
         return rolled_back(f"the database connection was lost, {what} was not committed")
     if fate is Fate.COMMITTED:

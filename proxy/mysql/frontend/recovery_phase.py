@@ -46,6 +46,9 @@ _AUTOCOMMIT: Final = int(Status.AUTOCOMMIT)
 CONNECTION_KILLED: Final = "1927"
 _ROLLED_BACK: Final = "40001"
 _ROLLBACK: Final = re.compile(rb"\s*rollback(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
+_COMMIT: Final = re.compile(rb"\s*commit(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
+#: Statements that are one transaction each, and of which nothing but their end is told.
+_DEFINITION: Final = re.compile(rb"\s*(?:alter|create|drop|grant|rename|revoke|truncate)\b", re.IGNORECASE)
 #: In front of a text whose client can send query attributes and sends none.
 _NO_ATTRIBUTES: Final = b"\0\1"
 #: The options that make a whole server read only, in the text of ER_OPTION_PREVENTS_STATEMENT.
@@ -80,7 +83,15 @@ class _Course(enum.Enum):
 class RecoveryPhase(ReplayPhase):
     """The part of the command phase that outlives its database connections."""
 
-    __slots__ = ("_answer_began", "_is_killed", "_loss", "_replays_next", "_reruns", "pin_watch")
+    __slots__ = (
+        "_answer_began",
+        "_is_killed",
+        "_loss",
+        "_replays_next",
+        "_reruns",
+        "_sent_at",
+        "pin_watch",
+    )
 
     pin_watch: PinWatch
 
@@ -94,11 +105,15 @@ class RecoveryPhase(ReplayPhase):
         self._replays_next = False
         #: How often the present command was run again.
         self._reruns = 0
+        #: When it was sent, on the reactor's clock.
+        self._sent_at = 0.0
         #: Somebody has killed the connection of the present command on purpose.
         self._is_killed = False
 
     def _retain(self) -> None:
         """Keep the command that is about to be sent; a longer one is gone piece by piece."""
+        self._sent_at = self._seconds()
+        self._retained = b""
         if not self._intake.uploading:
             self._retained = self._packet
             self._scanner.heals = LEAVING
@@ -120,9 +135,13 @@ class RecoveryPhase(ReplayPhase):
 
     def _only_rolls_back(self, packet: bytes) -> bool:
         """Whether it is a ROLLBACK after which there is no transaction."""
+        return self._is_plain(_ROLLBACK, packet)
+
+    def _is_plain(self, ending: re.Pattern[bytes], packet: bytes) -> bool:
+        """Whether it is such an end of a transaction, after which there is none."""
         if self._intake.uploading or self.value.settings.variables.get("completion_type", "0") not in _ENDS:
             return False
-        return _ROLLBACK.match(packet[HEADER + 1 :].removeprefix(_NO_ATTRIBUTES)) is not None
+        return ending.match(packet[HEADER + 1 :].removeprefix(_NO_ATTRIBUTES)) is not None
 
     def _answer_rollback(self) -> None:
         self.value.diagnostics.after(Command.QUERY, b"ROLLBACK")
@@ -151,7 +170,7 @@ class RecoveryPhase(ReplayPhase):
         may_replay = self._may_replay()
         self._replays_next = not is_running and may_replay
         # A second time nobody knows how much of which response the client has.
-        resumes = may_replay and began and not self._resumes and self._is_recording and self._may_rerun()
+        resumes = may_replay and began and not self._resumes and self._may_resume() and self._may_rerun()
         self._keep_transaction()
         self._lose()
         if self._stage is Stage.CLOSED:
@@ -205,7 +224,7 @@ class RecoveryPhase(ReplayPhase):
         was_in_transaction = self.value.in_transaction
         # There may be several transactions in it, or one with a GTID that its server does not give by itself.
         is_findable = may_be_found(self.value) and not (self._verdict.calls or self._verdict.multiple)
-        lost = self.value.what_is_lost() if self.value.pins else "the database connection was lost"
+        lost, was_pinned = self._what_is_lost(), bool(self.value.pins)
         self._lose()
         if course is _Course.RERUN:
             self._rerun(reason, is_sent=self._traits().kind is StatementKind.READ)
@@ -214,7 +233,7 @@ class RecoveryPhase(ReplayPhase):
             self._transcript_ends()
             self._answer_rollback()
         elif course is _Course.DOUBT and connection is not None and is_findable:
-            self._doubt(connection, lost, was_in_transaction=was_in_transaction, replays=replays)
+            self._doubt(connection, lost, was_in_transaction, was_pinned=was_pinned, replays=replays)
         elif course is _Course.DOUBT and connection is not None:
             self.refuse(fate_error(Fate.UNKNOWN, lost, in_transaction=was_in_transaction))
         elif replays:
@@ -222,6 +241,9 @@ class RecoveryPhase(ReplayPhase):
         else:
             self._transcript_ends()
             self.refuse(error)
+
+    def _what_is_lost(self) -> str:
+        return self.value.what_is_lost() if self.value.pins else "the database connection was lost"
 
     def _lost_error(self) -> ClientError:
         value = self.value
@@ -247,7 +269,9 @@ class RecoveryPhase(ReplayPhase):
             if self._code == _QUERY and self._retained and self._only_rolls_back(self._retained):
                 return _Course.DONE
             return _Course.DOUBT if traits.may_commit else _Course.TELL
-        if traits.rerunnable and self._may_rerun() and not value.is_doubtful:
+        # What a statement has done to its own session is gone with the connection.
+        is_safe = traits.rerunnable or traits.kind is StatementKind.OTHER
+        if is_safe and self._may_rerun() and not value.is_doubtful:
             return _Course.RERUN
         return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
 
@@ -307,10 +331,16 @@ class RecoveryPhase(ReplayPhase):
     # What a write has come to
 
     def _doubt(
-        self, connection: BackendConnection, lost: str, *, was_in_transaction: bool, replays: bool
+        self,
+        connection: BackendConnection,
+        lost: str,
+        was_in_transaction: bool,
+        *,
+        was_pinned: bool,
+        replays: bool,
     ) -> None:
         """Ask what has become of a write, then tell the client."""
-        counts_rows = not was_in_transaction and self._traits().kind is not StatementKind.COMMIT
+        is_all = self._tells_no_more(was_in_transaction=was_in_transaction)
         self._stage = Stage.BUSY
         self._packet = b""
 
@@ -327,18 +357,26 @@ class RecoveryPhase(ReplayPhase):
                 self._replay(self._send_again)
                 return
             self._transcript_ends()
-            if fate is Fate.COMMITTED and not counts_rows:
+            if fate is Fate.COMMITTED and is_all:
                 self.answer_ok()
             else:
-                self.refuse(fate_error(fate, lost, in_transaction=was_in_transaction))
+                self.refuse(fate_error(fate, lost, in_transaction=was_in_transaction, was_pinned=was_pinned))
 
         def failed(failure: Failure) -> None:
             self.log.failure("what has become of a write could not be found out", failure)
             found(Fate.UNKNOWN)
 
-        asking = self._context.failover.fate(connection, self.last_active)
+        asking = self._context.failover.fate(connection, self._sent_at)
         asking.addErrback(failed).addCallback(lambda fate: None if fate is None else found(fate))
         asking.addErrback(lambda failure: self.log.failure("unforeseen failure", failure))
+
+    def _tells_no_more(self, *, was_in_transaction: bool) -> bool:
+        """Whether an OK for the present command says no more than that something was committed."""
+        if self._code == _QUERY and self._retained and self._is_plain(_COMMIT, self._retained):
+            return True
+        # In a transaction it may be that one alone which was committed, before the command itself was run.
+        is_definition = _DEFINITION.match(self._screening.text) is not None
+        return not was_in_transaction and is_definition and self._traits().kind is StatementKind.COMMIT
 
     # What the target says of itself
 
@@ -389,6 +427,10 @@ class RecoveryPhase(ReplayPhase):
         replays = self._may_replay()
         self._keep_transaction()
         error = loss_error(self.value)
+        if self._verdict.calls or self._verdict.multiple:
+            # What a procedure has done before it met the error may be committed.
+            is_free = replays = False
+            error = fate_error(Fate.UNKNOWN, self._what_is_lost(), in_transaction=self.value.in_transaction)
         self._lose()
         if self._need.is_read:
             # What a reader does not take for a read is the writer's.

@@ -125,14 +125,20 @@ class ReplayPhase(DiagnosticPhase):
 
     def _recorded(self) -> None:
         """The present command has ended, and the session's value has taken it in."""
-        transcript, value = self._transcript, self.value
+        transcript, value, scanner = self._transcript, self.value, self._scanner
         assert transcript is not None
         comparison, self._comparison = self._comparison, None
         self._resumes = False
         if comparison is not None and not comparison.ends():
             self.channel.close()
-        if value.tie() is not Tie.TRANSACTION:
+        if not value.in_transaction:
             self._another_transcript()
+        elif value.tie() is not Tie.TRANSACTION:
+            # When the pin ends the transaction goes on, of which not all is known.
+            transcript.abandon(Abandoned.LEFT_ALONE)
+        elif scanner.infile_sequence:
+            # The client would be asked for its file once more.
+            transcript.abandon(Abandoned.NOT_REPEATABLE)
         elif (value.settings, value.variables.values) != self._settings or value.is_doubtful:
             transcript.abandon(Abandoned.LEFT_ALONE)
         elif self._may_be_another():
@@ -165,6 +171,10 @@ class ReplayPhase(DiagnosticPhase):
         if transcript is None or self.value.tie() is not Tie.TRANSACTION or self.value.is_doubtful:
             return False
         return transcript.abandoned is None and self._replays < MAX_REPLAYS
+
+    def _may_resume(self) -> bool:
+        """Whether the present response may begin once more."""
+        return self._is_recording and not (self._ends or self._scanner.infile_sequence)
 
     def _keep_transaction(self) -> None:
         """To be called before the session forgets its connection."""

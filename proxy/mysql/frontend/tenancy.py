@@ -318,7 +318,9 @@ class Tenancy:
 
     @property
     def may_hold(self) -> bool:
-        """Whether the connection may be kept for a moment: nobody waits for it."""
+        """Whether the connection may be kept for a moment: nobody waits, and any statement may follow."""
+        if self._routes.is_sticky or (self.connection is not None and self.connection.is_guarded):
+            return False
         return self._context.options.diagnostics_hold_timeout > 0 and not self._context.route.is_short
 
     @property

@@ -1,7 +1,7 @@
 """Whether a server has been started again while a connection to it was open, by its own ``Uptime``.
 
-MySQL manual, "Server Status Variables". It is the difference of two times in whole seconds, the first of which
-is taken before any connection is let in: one answer tells the start to about two seconds, several within a
+MySQL manual, "Server Status Variables". It is the difference of two times in whole seconds, the first of them
+taken before any connection is let in: one answer tells the start to about two seconds, several within a
 second tell it to about one.
 """
 
