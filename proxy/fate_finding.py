@@ -41,6 +41,10 @@ _FINAL: Final = "replication"
 MAX_LOOKS: Final = 12
 
 
+#: Seconds between two looks whether there is a writer.
+WRITER_PAUSE = 0.02
+
+
 class _NoProof(Exception):
     """Nothing will be known; the text says why."""
 
@@ -144,7 +148,7 @@ class FateFinder:
                 answer = yield writer.monitor.ask_now()
                 if answer.observation.role is Role.READ_WRITE and writer is self._group.writer:
                     return _Word(writer, answer.observation, asked_at, self._clock.seconds())
-            yield deferLater(self._clock, PAUSE)
+            yield deferLater(self._clock, WRITER_PAUSE)
 
     @inlineCallbacks
     def _was_restarted(

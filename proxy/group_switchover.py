@@ -70,7 +70,7 @@ class GroupSwitchover:
 
     def targets(self) -> Sequence[TargetRow]:
         """All that are registered."""
-        return [_row(unit) for unit in list(self._group.units.values())]
+        return [_row(unit, self._group.writer) for unit in list(self._group.units.values())]
 
     # Traffic
 
@@ -181,7 +181,7 @@ def _is_idle(connection: BackendConnection) -> bool:
     return bool(getattr(connection.borrower, "is_at_ease", False))
 
 
-def _row(unit: "TargetUnit") -> TargetRow:
+def _row(unit: "TargetUnit", writer: "TargetUnit | None") -> TargetRow:
     observed, health = unit.observation, unit.health
     metrics = unit.pool.metrics
     position = None if observed is None else observed.position
@@ -192,7 +192,7 @@ def _row(unit: "TargetUnit") -> TargetRow:
         state=health.state.value,
         reason="" if health.reason is None else health.reason.value,
         description=health.description or unit.remark,
-        lag=None if observed is None else observed.lag,
+        lag=unit.lag(writer),
         position="" if position is None else str(position),
         connections=metrics.database_connections,
         borrowed=metrics.database_connections_currently_borrowed,

@@ -251,9 +251,8 @@ class TargetGroup:
             suspect=unit.monitor.is_suspect,
         )
 
-    @staticmethod
-    def _reader(unit: TargetUnit, *, is_available: bool) -> Reader[BackendConnection]:
-        lag = unit.observation.lag if unit.observation is not None else None
+    def _reader(self, unit: TargetUnit, *, is_available: bool) -> Reader[BackendConnection]:
+        lag = unit.lag(self._writer)
         return Reader(unit.name, unit.pool, lag, unit.available_since, is_available)
 
     def _note(self, outcome: Outcome) -> None:

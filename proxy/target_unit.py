@@ -96,6 +96,17 @@ class TargetUnit:
         position = None if self.observation is None else self.observation.position
         return position if isinstance(position, GtidSet) else None
 
+    def lag(self, writer: "TargetUnit | None") -> float | None:
+        """Seconds that it is behind, by its own word or by what it lacks of the writer's; None if unknown.
+
+        A replica of a server that is not the writer any more believes itself to be up to date.
+        """
+        told = None if self.observation is None else self.observation.lag
+        if writer is None or writer is self or self.position is None:
+            return told
+        seen = writer.history.lag_of(self.position, self.answered_at)
+        return told if not seen else max(seen, told or 0.0)
+
     @property
     def remark(self) -> str:
         """What it may not be asked, where that matters: one target alone needs no comparison."""

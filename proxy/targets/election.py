@@ -10,7 +10,8 @@ The rules, in order:
 - Two that take writes are a split brain: see ``contention``. The others get nothing, loudly.
 - The present writer stays as long as nothing of this takes its office away.
 - Readers are read-only, or replicate; one whose replication does not run, or that follows a refused target,
-  is refused while there is a writer. Without one all go on: stale reads are what a failover costs.
+  is refused while there is a writer. Without one all go on, but those that follow a replaced writer: stale
+  reads are what a failover costs.
 
 The first writer is not chosen before every target has been asked. No Twisted, no clock: what was seen so far
 alone decides.
@@ -196,6 +197,8 @@ class Electorate:
     @staticmethod
     def _readers(writer: Candidate | None, ballot: _Ballot) -> tuple[str, ...]:
         refused = set(ballot.refused)
+        # Whose source has been replaced follows another history, also when nobody writes at the time.
+        wrong = refused if writer is not None else {n for n in refused if ballot.refused[n] == _DEPOSED}
         idle = [each for each in ballot.contenders if not _may_be_read(each)]
         others = [
             each
@@ -203,7 +206,7 @@ class Electorate:
             if each is not writer and each not in idle and each.name not in refused
         ]
         for each in others:
-            if objection := _objection_to_reading(each, writer, refused):
+            if objection := _objection_to_reading(each, writer, wrong):
                 ballot.refused[each.name] = objection
         return tuple(each.name for each in others if each.name not in ballot.refused)
 
@@ -220,9 +223,9 @@ def _objection_to_reading(candidate: Candidate, writer: Candidate | None, refuse
     observation = candidate.observation
     if observation is None or not (candidate.is_writable or candidate.is_read_only):
         return "it does not tell whether it takes writes"
-    if writer is None or has_consensus(candidate):
+    if has_consensus(candidate):
         return ""
-    if observation.replicates is False:
+    if writer is not None and observation.replicates is False:
         return "its replication does not run"
     if candidate.source and candidate.source in {name.lower() for name in refused}:
         return f"it replicates from {observation.source}, which is refused"

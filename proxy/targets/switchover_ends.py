@@ -61,6 +61,8 @@ class SwitchoverEnds(SwitchoverRun):
                 yield self._pause(RETRY)
             else:
                 self._step("unfence", f"{self._writer} is writable")
+                # What it said last is that it is read-only: by that it would not be the writer any more.
+                yield self._seen(self._writer)
                 return True
         # That one must stay the only one.
         return False

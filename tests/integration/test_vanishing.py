@@ -112,7 +112,8 @@ def test_kill_under_a_client_in_a_transaction(target: Target, client: Any, other
     eventually(lambda: not target.has_thread(number), "the end of the connection")
     with pytest.raises(pymysql.OperationalError) as caught:
         run(client, "SELECT 1")
-    assert caught.value.args[0] == 2013
+    assert caught.value.args[0] == 1213
+    assert "the transaction is rolled back" in caught.value.args[1]
     assert one(other, "SELECT COUNT(*) FROM item WHERE note = 'killed'") == 0
     assert one(client, "SELECT 2") == 2
 
@@ -136,13 +137,41 @@ def ignoring_loss(client: Any, sql: str) -> Any:
 
 
 def test_kill_under_a_waiting_client(target: Target, client: Any) -> None:
-    answer = Background(lambda: one(client, SLEEP))
-    rows = eventually(lambda: sleeping(target), "the statement on the database")
-    target.server.execute(f"KILL {rows[0][0]}")
+    """A server says nothing when it is told so while it runs a statement: it might as well have died."""
+    answer = Background(lambda: one(client, "SELECT SLEEP(60) FROM item"))
+    [[number, *_]] = eventually(lambda: sleeping(target), "the statement on the database")
+    target.server.execute(f"KILL {number}")
+
+    def is_run_again() -> list[list[str]]:
+        return [row for row in sleeping(target) if row[0] != number]
+
+    [[again, *_]] = eventually(is_run_again, "the statement on another connection")
+    target.server.execute(f"KILL QUERY {again}")
     error = answer.result()
     assert isinstance(error, pymysql.OperationalError), error
-    # The server's own last word, or the proxy's.
-    assert error.args[0] in (1317, 1927, 2013), error
+    assert error.args[0] == 1317, error
+    assert one(client, "SELECT 3") == 3
+
+
+def test_kill_under_a_client_that_waits_for_a_write(target: Target, client: Any, other: Any) -> None:
+    sql = "INSERT INTO item (note) SELECT CONCAT('killed write', SLEEP(60))"
+    answer = Background(lambda: run(client, sql))
+    [[number, *_]] = eventually(
+        lambda: target.threads("INFO LIKE 'INSERT%SLEEP%'"), "the statement on the database"
+    )
+    target.server.execute(f"KILL {number}")
+    error = answer.result()
+    assert isinstance(error, pymysql.OperationalError), error
+    # The server's own last word, or what the proxy knows of it.
+    parts = {
+        1317: "interrupted",
+        1927: "killed",
+        1213: "the write was not committed",
+        2013: "it is unknown whether the write was committed",
+    }
+    assert parts[error.args[0]] in error.args[1], error
+    assert not target.threads("INFO LIKE 'INSERT%SLEEP%'")
+    assert one(other, "SELECT COUNT(*) FROM item WHERE note LIKE 'killed write%'") == 0
     eventually(lambda: ignoring_loss(client, "SELECT 3") == 3, "another connection")
 
 

@@ -90,6 +90,12 @@ class GroupWorld:
         self.lost: set[str] = set()
         #: Whom the game has done something to since it became the writer.
         self.disturbed: set[str] = set()
+        #: Rows of connections that were given up, written by a server that is the writer no more.
+        self.late: set[str] = set()
+        #: How many are under way.
+        self.switchovers = 0
+        #: Who takes writes although nobody has promoted it.
+        self.mistaken: set[str] = set()
         self._previous: GroupServer | None = None
         text = _CONFIG.format(replay=replay, routing=routing, borrow=BORROW_TIMEOUT)
         text += "".join(_TARGET.format(name=name) for name in self.servers)
@@ -124,6 +130,8 @@ class GroupWorld:
     def _wrote(self, session: GroupSession, transaction: Transaction) -> None:
         writer = self.writer
         self.tell(f"{session.database.name} has committed {', '.join(transaction.rows)}")
+        if not session.peer.line.connected and session.database is not (writer or self._previous):
+            self.late.update(transaction.rows)
         if session.peer.line.connected and writer is not None:
             assert session.database is writer, f"two writers: {session.database.name} and {writer.name}"
 
@@ -133,7 +141,11 @@ class GroupWorld:
         assert now is not None
         if before is not None and before is not now:
             gone = before.rows - now.rows
-            if gone and before.name not in self.disturbed:
+            excused = self.disturbed | self.mistaken
+            if self.switchovers and now.name in self.mistaken:
+                # Somebody has opened the target just while it was to be made the writer.
+                excused = excused | {before.name}
+            if gone and before.name not in excused:
                 self.wrong.append(f"{gone} given up for no reason at {self.clock.seconds():.3f}")
             self.lost.update(*(server.rows - now.rows for server in self.servers.values()))
         self.disturbed.clear()
@@ -217,12 +229,18 @@ class GroupWorld:
         self.disturb(server)
         server.unreachable = True
 
+    def open_by_mistake(self, server: GroupServer) -> None:
+        self.mistaken.add(server.name)
+        server.read_only = False
+
     def demote(self, server: GroupServer) -> None:
         self.disturb(server)
+        self.mistaken.discard(server.name)
         server.read_only = True
 
     def promote(self, server: GroupServer) -> None:
         """What a failover script does, with the others that can be reached."""
+        self.mistaken.discard(server.name)
         server.source, server.paused, server.read_only = "", False, False
         for other in self.servers.values():
             if other is not server and other.read_only:
@@ -247,10 +265,8 @@ class GroupWorld:
             if server.frozen:
                 server.thaw()
         self.settle()
-        writable = [server for server in self.servers.values() if not server.read_only]
         chosen = self.writer or self._previous
-        if chosen is None or (chosen.read_only and writable):
-            chosen = max(writable or self.servers.values(), key=lambda each: len(each.transactions))
+        assert chosen is not None
         for server in self.servers.values():
             server.read_only = server is not chosen
             server.source = ""

@@ -16,7 +16,7 @@ __all__ = ["Delivery", "walk"]
 _QUERY, _EXECUTE = 0x03, 0x17
 #: Commands that are no statements and change nothing that outlives their connection unseen.
 _HARMLESS = frozenset({0x02, 0x04, 0x09, 0x0E, 0x16})
-_READS = frozenset({b"SELECT", b"SHOW", b"DESC", b"EXPLAIN", b"BEGIN", b"ROLLBACK", b"START", b"USE"})
+_READS = frozenset({b"SELECT", b"SHOW", b"DESC", b"EXPLAIN", b"BEGIN", b"ROLLBACK", b"START", b"USE", b"SET"})
 _LOST, _ROLLED_BACK = 2013, 1213
 
 #: Longer than a connection is kept for SHOW WARNINGS.

@@ -28,7 +28,6 @@ class Game:
     def __init__(self, world: GroupWorld, clients: int, chance: random.Random) -> None:
         self.world, self.chance = world, chance
         self.clients = [LedgerClient(world, number) for number in range(clients)]
-        self.switchovers = 0
         self._repairs = (world.promote, self.thaw, self.reconnect, self.restart)
         world.settle()
         self.check()
@@ -86,7 +85,7 @@ class Game:
             (lives and not server.read_only, world.demote),
             (lives and not writable, world.promote),
             (lives and not writable, world.promote),
-            (lives and server.read_only and bool(writable), self.open_by_mistake),
+            (lives and server.read_only and bool(writable), world.open_by_mistake),
             (lives, self.cut_connections),
             (not server.paused and bool(server.source), self.hold_replication),
             (server.paused, self.go_on),
@@ -108,14 +107,13 @@ class Game:
 
     def restart(self, server: GroupServer) -> None:
         server.restart(read_only=self.chance.random() < 0.5)
+        self.world.mistaken.discard(server.name)
+        if not server.read_only:
+            self.world.mistaken.add(server.name)
         if server.read_only:
             for other in self.world.servers.values():
                 if other is not server and self._takes_writes(other):
                     self.world.repoint(server, other)
-
-    def open_by_mistake(self, server: GroupServer) -> None:
-        self.world.disturb(server)
-        server.read_only = False
 
     def cut_connections(self, server: GroupServer) -> None:
         """Some of them."""
@@ -131,9 +129,9 @@ class Game:
 
     def switch_over(self, server: GroupServer) -> None:
         def over(_: object) -> None:
-            self.switchovers -= 1
+            self.world.switchovers -= 1
 
-        self.switchovers += 1
+        self.world.switchovers += 1
         self.world.group.switchover(f"{server.name}:3306", 2.0, "admin").addBoth(over)
 
     # Checks
@@ -152,9 +150,9 @@ class Game:
         self.world.heal()
         for _ in range(int(BORROW_TIMEOUT) + 25):
             self.pass_time(1.0)
-            if not self.switchovers and self.world.writer and all(client.is_idle for client in self.clients):
+            if not self.world.switchovers and self.world.writer and all(client.is_idle for client in self.clients):
                 break
-            if not self.switchovers:
+            if not self.world.switchovers:
                 self.world.heal()
         assert all(client.is_idle for client in self.clients), "a statement has no answer"
         self.pass_time(5.0)

@@ -87,6 +87,55 @@ class TestReads:
         assert errno(client.query(WRITE)) == 0
         assert world.database.committed == ["7"]
 
+    def test_nor_after_the_client_has_gone(self, world: World, client: StatementClient) -> None:
+        """The connection that must not write is nobody's afterwards."""
+        FailingServer.unanswered[READ] = 1
+        client.query(READ)
+        FailingServer.unread[GUARD.decode()] = 1
+        lose(client)
+        client.peer.line.hang_up()
+        world.settle()
+        server = FailingServer.everyone[-1]
+        server.line.send(p.packets([p.ok()]))
+        world.settle()
+        assert not server.line.connected
+        assert world.pool.borrowed == 0
+
+    @pytest.mark.parametrize("leaves", [True, False])
+    def test_nor_is_it_kept_for_its_warnings(
+        self, world: World, client: StatementClient, leaves: bool
+    ) -> None:
+        warned = [p.number(1), p.column(b"c"), p.row([b"1"]), p.ok(header=0xFE, warnings=2)]
+        FailingServer.unread[READ] = 1
+        client.query(READ)
+        FailingServer.answers[READ] = [warned]
+        lose(client)
+        assert answer_of(client) == warned
+        if leaves:
+            client.peer.line.hang_up()
+            world.settle()
+        else:
+            assert errno(client.query(WRITE)) == 0
+        self._all_may_write(world)
+
+    @staticmethod
+    def _all_may_write(world: World) -> None:
+        """No connection of the pool was made read only."""
+        guarded = {thread for thread, sql in world.database.log if sql == GUARD.decode()}
+        assert not guarded & world.database.threads.keys()
+
+    def test_a_cursor_is_not_opened_again(self, world: World, client: StatementClient) -> None:
+        """Its session would keep a connection that must not write."""
+        number = client.prepare("SELECT ?")
+        FailingServer.silent_to.add(EXECUTE)
+        client.execute(number, 1, cursor=True)
+        FailingServer.silent_to.clear()
+        lose(client)
+        [error] = answer_of(client)
+        assert errno([error]) == 2013
+        assert b"unknown" not in error
+        assert is_at_ease(client)
+
     def test_with_the_sessions_settings(self, client: StatementClient) -> None:
         client.query("SET sql_mode='ANSI'")
         answer = lose_during(client, "SELECT @@sql_mode")
@@ -165,6 +214,15 @@ class TestReads:
         assert answer[:1] != b"\xff"
         if code[0] == 0x02:
             assert client.value("SELECT DATABASE()") == b"shop"
+
+    @pytest.mark.parametrize("is_run", [True, False])
+    def test_what_changes_the_session_alone(
+        self, world: World, client: StatementClient, is_run: bool
+    ) -> None:
+        """That is gone with the connection, and comes again."""
+        assert errno(lose_during(client, "SET sql_mode='ANSI'", is_run=is_run)) == 0
+        assert client.value("SELECT @@sql_mode") == b"ANSI"
+        assert errno(client.query(WRITE)) == 0
 
     def test_a_begin(self, world: World, client: StatementClient) -> None:
         """Nothing was in it yet."""

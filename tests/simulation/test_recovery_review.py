@@ -7,11 +7,13 @@ import pytest
 
 from proxy.mysql.session.fate import Fate
 from tests.peers import packets as p
+from tests.peers.client import ClientPeer
 from tests.peers.failing import FailingServer, KnownFate, demoted, errno, failing_world, ran, servant
-from tests.peers.statements import EXECUTE, LONG_DATA, StatementClient, StatementServer
+from tests.peers.statements import StatementClient, StatementServer
 from tests.peers.world import World
 
 READ = "SELECT 1"
+LOCAL_FILES = 0x80
 
 
 @pytest.fixture
@@ -124,17 +126,18 @@ class TestHalfAnswered:
         assert client.peer.closed
 
     def test_a_file_is_not_asked_for_twice(self, safe: World) -> None:
-        client = StatementClient(safe)
-        client.query("BEGIN")
+        client = safe.client(ClientPeer(p.CLIENT_CAPABILITIES | LOCAL_FILES))
+        safe.ask(client, "BEGIN")
         text = "LOAD DATA LOCAL INFILE 'x' INTO TABLE t"
         FailingServer.answers[text] = [[b"\xfbx"], [b"\xfbx"]]
-        assert client.query(text) == [b"\xfbx"]
-        client.peer.send(p.packet(b"rows", 2))
-        client.peer.send(p.packet(b"", 3))
+        assert p.split(safe.ask(client, text)) == [(1, b"\xfbx")]
+        server = servant(client)
+        server.line.stuck = True
+        client.send(p.packet(b"rows", 2) + p.packet(b"", 3))
         safe.settle()
-        lose(client)
+        server.line.hang_up(rudely=True)
         safe.advance(1.0)
-        assert client.peer.closed
+        assert client.closed
         assert ran(safe, text) == 1
 
 

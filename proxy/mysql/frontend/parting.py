@@ -8,7 +8,7 @@ from ..backend.own_commands import confirm, reset, save_insert_id
 from ..session.pins import PinReason
 from ..session.value import SessionValue
 
-__all__ = ["abandon", "recover", "return_confirmed"]
+__all__ = ["abandon", "give_back", "recover", "return_confirmed"]
 
 #: Roles, resource groups and the profiles of statements outlive a reset on some servers.
 _SURVIVES_RESET = frozenset({PinReason.ROLE, PinReason.UNTRACKED_STATE, PinReason.PROFILING})
@@ -27,12 +27,20 @@ def recover(connection: BackendConnection, value: SessionValue) -> None:
 
     def is_clean(_: None) -> None:
         connection.traces_of = None
-        connection.in_doubt = False
+        connection.in_doubt = connection.is_guarded = False
         connection.pool.give_back(connection)
 
     resetting = connection.limited(reset(connection))
     resetting.addCallbacks(is_clean, lambda _: connection.pool.discard(connection))
     resetting.addErrback(lambda failure: _log.failure("unforeseen failure", failure))
+
+
+def give_back(connection: BackendConnection) -> None:
+    """Return a connection to its pool, unless it refuses to write: it is closed then."""
+    if connection.is_guarded:
+        connection.pool.discard(connection)
+    else:
+        connection.pool.give_back(connection)
 
 
 def abandon(connection: BackendConnection, *, kill: bool) -> None:
@@ -67,7 +75,7 @@ def return_confirmed(connection: BackendConnection, *, keeps_id: bool) -> None:
 
     def confirmed(_: object) -> None:
         connection.in_doubt = False
-        connection.pool.give_back(connection)
+        give_back(connection)
 
     asking = connection.limited(save_insert_id(connection) if keeps_id else confirm(connection))
     asking.addCallbacks(confirmed, lambda _: connection.pool.discard(connection))

@@ -27,6 +27,7 @@ from ..session.statement_kind import StatementKind, Traits, traits_of
 from ..session.value import Tie
 from ..wire.commands import Command, ResponseKind
 from ..wire.error_numbers import LEAVING, OPTION_PREVENTS, READ_ONLY_TRANSACTION, SHUTDOWN
+from ..wire.execute_packets import cursor_flags
 from ..wire.framing import HEADER
 from ..wire.status import Status
 from .command_reception import Stage
@@ -34,6 +35,7 @@ from .losses import fate_error, loss_error, loss_of
 from .pin_watch import PinWatch
 from .prepared_commands import EXECUTIONS
 from .replay_phase import ReplayPhase
+from .transaction_ends import is_definition, only_commits, only_rolls_back
 
 __all__ = ["MAX_RERUNS", "RecoveryPhase"]
 
@@ -45,19 +47,10 @@ _AUTOCOMMIT: Final = int(Status.AUTOCOMMIT)
 #: ER_CONNECTION_KILLED, and the state of an error after which a transaction may be tried again.
 CONNECTION_KILLED: Final = "1927"
 _ROLLED_BACK: Final = "40001"
-_ROLLBACK: Final = re.compile(rb"\s*rollback(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
-_COMMIT: Final = re.compile(rb"\s*commit(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
-#: Statements that are one transaction each, and of which nothing but their end is told.
-_DEFINITION: Final = re.compile(rb"\s*(?:alter|create|drop|grant|rename|revoke|truncate)\b", re.IGNORECASE)
-#: In front of a text whose client can send query attributes and sends none.
-_NO_ATTRIBUTES: Final = b"\0\1"
 #: The options that make a whole server read only, in the text of ER_OPTION_PREVENTS_STATEMENT.
 _READ_ONLY_OPTION: Final = re.compile(rb"--[a-z-]*read[-_]only")
 _IN_READ_ONLY_TRANSACTION: Final = int(Status.IN_TRANS_READONLY)
 _QUERY: Final = int(Command.QUERY)
-
-#: Of completion_type: no other transaction begins at once, and the connection stays.
-_ENDS: Final = frozenset({"NO_CHAIN", "0"})
 
 #: Of the commands without a text, those that change nothing at the target.
 _NOTHING: Final = Traits(StatementKind.READ, rerunnable=True)
@@ -122,11 +115,11 @@ class RecoveryPhase(ReplayPhase):
 
     def _tell_loss(self, loss: ClientError, packet: bytes) -> None:
         """The first command after a loss is answered with it; a ROLLBACK has got what it wants."""
+        replays, self._replays_next = self._replays_next, False
         if loss.sqlstate == _ROLLED_BACK and packet[HEADER] == _QUERY and self._only_rolls_back(packet):
             self._transcript_ends()
             self._answer_rollback()
-        elif self._replays_next:
-            self._replays_next = False
+        elif replays:
             self._packet = packet
             self._replay(lambda _: self._begin_after_replay(packet))
         else:
@@ -135,13 +128,7 @@ class RecoveryPhase(ReplayPhase):
 
     def _only_rolls_back(self, packet: bytes) -> bool:
         """Whether it is a ROLLBACK after which there is no transaction."""
-        return self._is_plain(_ROLLBACK, packet)
-
-    def _is_plain(self, ending: re.Pattern[bytes], packet: bytes) -> bool:
-        """Whether it is such an end of a transaction, after which there is none."""
-        if self._intake.uploading or self.value.settings.variables.get("completion_type", "0") not in _ENDS:
-            return False
-        return ending.match(packet[HEADER + 1 :].removeprefix(_NO_ATTRIBUTES)) is not None
+        return not self._intake.uploading and only_rolls_back(packet, self.value.settings)
 
     def _answer_rollback(self) -> None:
         self.value.diagnostics.after(Command.QUERY, b"ROLLBACK")
@@ -151,6 +138,10 @@ class RecoveryPhase(ReplayPhase):
         """The transaction is where it was before the command that is to be begun."""
         self._stage = Stage.IDLE
         self._begin(packet)
+        if self._stage is Stage.IDLE:
+            # The proxy has answered it by itself.
+            self._at_rest()
+            self._resume_commands()
 
     def backend_lost(self, reason: str) -> None:
         """The connection is gone: an error for the command in progress, or for the next one."""
@@ -271,9 +262,13 @@ class RecoveryPhase(ReplayPhase):
             return _Course.DOUBT if traits.may_commit else _Course.TELL
         # What a statement has done to its own session is gone with the connection.
         is_safe = traits.rerunnable or traits.kind is StatementKind.OTHER
-        if is_safe and self._may_rerun() and not value.is_doubtful:
+        if is_safe and self._may_rerun() and not self._opens_cursor() and not value.is_doubtful:
             return _Course.RERUN
         return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
+
+    def _opens_cursor(self) -> bool:
+        """Whether the session would keep the connection, on which what is run again must not write."""
+        return self._code in EXECUTIONS and cursor_flags(self._retained) > 0
 
     def _may_rerun(self) -> bool:
         is_wanted = not (self._interrupted or self._is_killed)
@@ -372,11 +367,11 @@ class RecoveryPhase(ReplayPhase):
 
     def _tells_no_more(self, *, was_in_transaction: bool) -> bool:
         """Whether an OK for the present command says no more than that something was committed."""
-        if self._code == _QUERY and self._retained and self._is_plain(_COMMIT, self._retained):
+        if self._code == _QUERY and self._retained and only_commits(self._retained, self.value.settings):
             return True
         # In a transaction it may be that one alone which was committed, before the command itself was run.
-        is_definition = _DEFINITION.match(self._screening.text) is not None
-        return not was_in_transaction and is_definition and self._traits().kind is StatementKind.COMMIT
+        is_alone = not was_in_transaction and is_definition(self._screening.text)
+        return is_alone and self._traits().kind is StatementKind.COMMIT
 
     # What the target says of itself
 
@@ -392,7 +387,7 @@ class RecoveryPhase(ReplayPhase):
             self._lose()
             self.refuse(connection_lost("the database connection was lost"))
             return True
-        if self._is_leaving():
+        if not connection.is_guarded and self._is_leaving():
             self._target_leaves(connection)
             return True
         self._answer_began = True
@@ -402,8 +397,10 @@ class RecoveryPhase(ReplayPhase):
     def _is_leaving(self) -> bool:
         """Whether the error that was held back is about the target."""
         scanner = self._scanner
-        if not self._context.writes or self._interrupted or self._reruns >= MAX_RERUNS:
+        if self._interrupted or self._reruns >= MAX_RERUNS:
             return False
+        if scanner.errno == SHUTDOWN or not self._context.writes:
+            return scanner.errno == SHUTDOWN
         if scanner.errno == OPTION_PREVENTS:
             return _READ_ONLY_OPTION.search(scanner.withheld) is not None
         return scanner.errno != READ_ONLY_TRANSACTION or not self._is_read_only_by_itself()

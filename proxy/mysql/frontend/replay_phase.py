@@ -253,6 +253,9 @@ class ReplayPhase(DiagnosticPhase):
         self._resumes = True
 
         def replayed(connection: BackendConnection) -> None:
+            if self._interrupted:
+                self._not_replayed()
+                return
             send_again(connection)
             self._comparison = Comparison(entry)
 

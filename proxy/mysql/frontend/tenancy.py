@@ -21,7 +21,7 @@ from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
 from .losses import loss_of
-from .parting import abandon, recover, return_confirmed
+from .parting import abandon, give_back, recover, return_confirmed
 from .replaying import without_what_is_gone
 from .retries import Retries
 from .routing import Routes
@@ -59,6 +59,7 @@ class Tenancy:
         "_route",
         "_routes",
         "_value",
+        "_wanted",
         "_was_asked",
         "_whereabouts",
         "connection",
@@ -93,6 +94,7 @@ class Tenancy:
         self._was_asked = False
         self._whereabouts = Whereabouts(context, key, value)
         self._routes = Routes(context)
+        self._wanted = NOTHING
         #: What most statements go by.
         self._route = self._routes.route
 
@@ -113,6 +115,8 @@ class Tenancy:
             else:
                 self._use_own(connection, need, granted, refused)
             return
+        # What is tried again is tried as it was, on a connection of which nothing is known yet.
+        self._wanted = need
         value = self._value
         reads = need.reads
         route = self._route if need is NOTHING else self._routes.route_for(need)
@@ -238,7 +242,7 @@ class Tenancy:
 
         def prepared(_: None) -> None:
             if self._over:
-                connection.pool.give_back(connection)
+                give_back(connection)
                 return
             connection.is_used_by(self._value)
             connection.lend(self._borrower)
@@ -250,10 +254,10 @@ class Tenancy:
             if self._over:
                 return
             if without_what_is_gone(self._value, failure):
-                self._acquire(need, granted, refused)
+                self._acquire(self._wanted, granted, refused)
             elif failure.check(ConnectFailed):
                 # It was dead before the client's statement was sent: another one will do.
-                if not self._retries.again(lambda: self._acquire(need, granted, refused)):
+                if not self._retries.again(lambda: self._acquire(self._wanted, granted, refused)):
                     refused(borrow_timeout())
             else:
                 refused(error)
@@ -311,10 +315,8 @@ class Tenancy:
         connection.check_is_answered()
         if connection.in_doubt:
             return_confirmed(connection, keeps_id=self._value.insert_id_at is connection)
-        elif connection.is_guarded:
-            connection.pool.discard(connection)
         else:
-            connection.pool.give_back(connection)
+            give_back(connection)
 
     @property
     def may_hold(self) -> bool:
@@ -422,6 +424,6 @@ class Tenancy:
         elif self._value.tie() is Tie.NONE and not self._value.is_doubtful and not connection.in_doubt:
             connection.take_back()
             connection.has_now(self._value)
-            connection.pool.give_back(connection)
+            give_back(connection)
         else:
             recover(connection, self._value)

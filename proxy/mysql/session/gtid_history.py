@@ -68,6 +68,17 @@ class GtidHistory:
                 return Known(self._identity, executed, self.acknowledged())
         return None
 
+    def lag_of(self, position: GtidSet, told_at: float) -> float:
+        """For how long, at least, a server with this position by then has lacked what was executed here."""
+        lag = 0.0
+        for at, executed in reversed(self._bases):
+            if at > told_at:
+                continue
+            if position.covers(executed):
+                break
+            lag = told_at - at
+        return lag
+
     def acknowledged(self) -> GtidSet:
         """What sessions were told of up to now."""
         self._sort()

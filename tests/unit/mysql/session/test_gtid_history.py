@@ -111,3 +111,26 @@ def test_the_last_of_what_was_told_is_never_forgotten() -> None:
         if number == 1:
             asked.acknowledge(f"{A}:1")
     assert asked.acknowledged() == mysql(f"{A}:1")
+
+
+class TestLag:
+    """What a reader lacks tells how long it has been behind, whatever it says of itself."""
+
+    @staticmethod
+    def history() -> GtidHistory:
+        history = GtidHistory()
+        for at, number in ((10.0, 5), (20.0, 6), (30.0, 9)):
+            history.executed(at, "1@a:1", GtidSet.parse(f"0-1-{number}", True))
+        return history
+
+    def test_of_one_that_has_all(self) -> None:
+        assert self.history().lag_of(GtidSet.parse("0-1-9", True), 31.0) == 0.0
+
+    def test_of_one_that_lacks_the_last(self) -> None:
+        assert self.history().lag_of(GtidSet.parse("0-1-6", True), 34.0) == 4.0
+
+    def test_of_one_that_follows_somebody_else(self) -> None:
+        assert self.history().lag_of(GtidSet.parse("0-2-4", True), 34.0) == 24.0
+
+    def test_what_was_seen_after_its_word_does_not_count(self) -> None:
+        assert self.history().lag_of(GtidSet.parse("0-1-6", True), 29.0) == 0.0
