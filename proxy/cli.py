@@ -120,8 +120,21 @@ def notes(config: Config) -> Iterator[str]:
     if not proxy.auth:
         yield "proxy.auth: is empty, so no client can log in"
         return
-    for problem in _secret_problems(config):
+    store = CredentialStore(proxy.auth, SecretsFile(proxy.secrets_file))
+    problems: list[CredentialProblem] = []
+    # A secrets file answers at once, so no reactor is needed to hear the end of the refresh.
+    store.refresh().addCallback(problems.extend)
+    for problem in problems:
         yield f"proxy.auth: {problem}"
+    group = config.target_group
+    yield from _unknown_user(store, "target_group.monitor_user_name", group.monitor_user_name)
+    replication_user = group.switchover.replication_user_name
+    yield from _unknown_user(store, "target_group.switchover.replication_user_name", replication_user)
+
+
+def _unknown_user(store: CredentialStore, option: str, user: str) -> Iterator[str]:
+    if user and store.lookup(user) is None:
+        yield f"{option}: no secret of proxy.auth is for user {user!r}"
 
 
 def _unreadable(option: str, path: str) -> Iterator[str]:
@@ -132,11 +145,3 @@ def _unreadable(option: str, path: str) -> Iterator[str]:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as error:
         yield f"{option}: {path} cannot be read: {error.strerror}"
-
-
-def _secret_problems(config: Config) -> list[CredentialProblem]:
-    found: list[CredentialProblem] = []
-    store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
-    # A secrets file answers at once, so no reactor is needed to hear the end of the refresh.
-    store.refresh().addCallback(found.extend)
-    return found

@@ -89,10 +89,9 @@ class Endpoints:
             context.kinds = self._kinds(endpoint)
 
     def _forget_server(self) -> None:
-        """Another server may have other schemas, collations and defaults than the former one."""
+        """Another server may have other collations, defaults and functions than the former one."""
         for name, context in self._contexts.items():
             context.kinds = self._kinds(self._configs[name])
-            context.known_schemas.clear()
             context.names_collations.clear()
             context.known_sets.clear()
             context.texts.doubt_all()

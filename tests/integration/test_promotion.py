@@ -34,6 +34,17 @@ class Scene:
     def new(self) -> Node:
         return self.cluster.nodes[1]
 
+    @property
+    def is_mariadb(self) -> bool:
+        return self.cluster.seed.mysql is None
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """What a switchover takes and cannot do without, besides the right to look at replication."""
+        if self.is_mariadb:
+            return ("READ_ONLY ADMIN", "REPLICATION SLAVE ADMIN", "CONNECTION ADMIN", "PROCESS")
+        return ("SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", "CONNECTION_ADMIN")
+
     def is_writable(self, node: Node) -> bool:
         return self.is_mode(node, "read_only", "0")
 
@@ -95,12 +106,37 @@ class TestSwitchover:
         assert scene.is_writable(scene.old)
 
     def test_missing_rights_are_seen_before_anything_is_done(self, scene: Scene) -> None:
-        right = "READ ONLY ADMIN" if scene.cluster.seed.mysql is None else "SYSTEM_VARIABLES_ADMIN"
-        scene.old.server.execute(f"REVOKE {right} ON *.* FROM {MONITOR}@'%'")
+        for right in scene.rights:
+            scene.old.server.execute(f"REVOKE {right} ON *.* FROM {MONITOR}@'%'")
+            scene.cluster.wait_for_replicas()
+            lacks = f"lacks {right}: GRANT {right} ON *.* TO '{MONITOR}'@'%'"
+            report = scene.proxy.do("switchover", 1)
+            assert report["outcome"] == "REFUSED", report
+            assert lacks in report["why"]
+            assert "hold" not in [step["name"] for step in report["steps"]]
+            # The replica's own word counts, too.
+            answer = scene.proxy.call("control", "rehearse_promotion", 1)
+            assert answer["type"] == "UnfitTarget"
+            assert lacks in answer["error"]
+            # What is told to be granted is enough.
+            scene.old.server.execute(answer["error"].rpartition(": ")[2])
+            scene.cluster.wait_for_replicas()
+            scene.proxy.do("control", "rehearse_fence", 0)
+            scene.proxy.do("control", "rehearse_promotion", 1)
+        assert scene.writer_and_reader()
+
+    def test_rights_by_way_of_a_role(self, scene: Scene) -> None:
+        rights = ", ".join(scene.rights)
+        execute = scene.old.server.execute
+        execute(f"CREATE ROLE powers; GRANT {rights} ON *.* TO powers; GRANT powers TO {MONITOR}@'%'")
+        execute(f"REVOKE {rights} ON *.* FROM {MONITOR}@'%'")
         report = scene.proxy.do("switchover", 1)
-        assert report["outcome"] == "REFUSED", report
-        assert "1227" in report["why"]
-        assert "hold" not in [step["name"] for step in report["steps"]]
+        assert (report["outcome"], "lacks" in report["why"]) == ("REFUSED", True), report
+        execute(f"SET DEFAULT ROLE powers {'FOR' if scene.is_mariadb else 'TO'} {MONITOR}@'%'")
+        scene.cluster.wait_for_replicas()
+        report = scene.proxy.do("switchover", 1)
+        assert report["outcome"] == "SWITCHED", report
+        assert "RELOAD" in "; ".join(report["notes"])
 
     def test_a_replica_that_does_not_catch_up(self, scene: Scene) -> None:
         with scene.new.connect("app", CLUSTER_USERS["app"]) as reader:

@@ -15,6 +15,8 @@ from .polling import eventually
 from .sharing import is_shared
 
 SLEEP = "SELECT SLEEP(60)"
+#: Interrupted, it fails.
+LONG = "SELECT SLEEP(60) FROM (SELECT 1 UNION SELECT 2) AS two"
 JOIN_LIMIT = 60.0
 """Seconds until the thread of a client must have got its answer."""
 
@@ -138,7 +140,7 @@ def ignoring_loss(client: Any, sql: str) -> Any:
 
 def test_kill_under_a_waiting_client(target: Target, client: Any) -> None:
     """A server says nothing when it is told so while it runs a statement: it might as well have died."""
-    answer = Background(lambda: one(client, "SELECT SLEEP(60) FROM item"))
+    answer = Background(lambda: one(client, LONG))
     [[number, *_]] = eventually(lambda: sleeping(target), "the statement on the database")
     target.server.execute(f"KILL {number}")
 
@@ -176,7 +178,7 @@ def test_kill_under_a_client_that_waits_for_a_write(target: Target, client: Any,
 
 
 def test_kill_query_under_a_waiting_client(target: Target, client: Any, other: Any) -> None:
-    answer = Background(lambda: one(client, "SELECT SLEEP(60) FROM item"))
+    answer = Background(lambda: one(client, LONG))
     rows = eventually(lambda: sleeping(target), "the statement on the database")
     target.server.execute(f"KILL QUERY {rows[0][0]}")
     error = answer.result()

@@ -41,6 +41,7 @@ class LedgerClient:
         #: What is under way: kind and row or value.
         self.asked: tuple[str, str] | None = None
         self.asked_at = 0.0
+        self.has_logged_in = False
         self.log: list[Any] = []
         #: What its user variable may be; several after a SET that nobody knows of.
         self.variable: set[str | None] = {None}
@@ -92,22 +93,20 @@ class LedgerClient:
 
     @property
     def is_idle(self) -> bool:
-        return self.asked is None
+        return self.asked is None and self.has_logged_in
 
     def listen(self) -> None:
         """Take in what has come."""
-        assert not self.peer.closed, f"{self} has lost its socket"
-        if not self.peer.greeting or not self.peer.seen:
-            return
-        if not self.log:
-            self.log.append("logged in")
-            answer = p.split(self.peer.take())
-            assert [payload[:1] for _, payload in answer] == [b"\0"], f"log-in: {answer}"
-            return
-        payloads = [payload for _, payload in p.split(self.peer.seen)]
-        if not _is_whole(payloads):
+        if self.peer.closed:
+            self._come_again()
+        payloads = _whole(self.peer.seen) if self.peer.greeting else None
+        if payloads is None:
             return
         self.peer.take()
+        if not self.has_logged_in:
+            self.has_logged_in = True
+            assert [payload[:1] for payload in payloads] == [b"\0"], f"log-in: {payloads}"
+            return
         assert self.asked is not None, f"{self}: an answer nobody asked for: {payloads}"
         (kind, detail), self.asked = self.asked, None
         error = payloads[0] if payloads[0][:1] == b"\xff" else b""
@@ -116,6 +115,18 @@ class LedgerClient:
             self._failed(kind, detail, error)
         else:
             self._succeeded(kind, detail, payloads)
+
+    def _come_again(self) -> None:
+        """Only in the middle of an answer may a socket end: the rest will not come."""
+        assert self.asked is not None, f"{self} has lost its socket, idle"
+        assert self.peer.seen, f"{self} has lost its socket without an answer to {self.asked}"
+        assert self.asked[0] in ("read", "get"), f"{self} has lost its socket at {self.asked}"
+        for row in self.pending:
+            self.rows[row] = "not"
+        self._end_transaction()
+        self.peer, self.asked, self.variable, self.must_roll_back = self.world.client(), None, {None}, False
+        self.has_logged_in = False
+        self.log.append("its socket was closed in the middle of an answer")
 
     def _failed(self, kind: str, detail: str, error: bytes) -> None:
         errno, text = int.from_bytes(error[1:3], "little"), error[9:]
@@ -191,8 +202,16 @@ class LedgerClient:
         return f"client {self.number}"
 
 
-def _is_whole(payloads: list[bytes]) -> bool:
-    first = payloads[0][:1]
-    if first in (b"\0", b"\xff"):
-        return True
-    return sum(payload[:1] == b"\xfe" and len(payload) < 9 for payload in payloads) == 2
+def _whole(data: bytes) -> list[bytes] | None:
+    """The payloads of a response; None if it is not there as a whole."""
+    payloads = []
+    while len(data) >= 4 and len(data) >= (end := 4 + int.from_bytes(data[:3], "little")):
+        payloads.append(data[4:end])
+        data = data[end:]
+    if data or not payloads:
+        return None
+    if payloads[0][:1] in (b"\0", b"\xff"):
+        return payloads
+    is_over = payloads[-1][:1] == b"\xff"
+    ends = sum(payload[:1] == b"\xfe" and len(payload) < 9 for payload in payloads)
+    return payloads if is_over or ends == 2 else None

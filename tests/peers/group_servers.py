@@ -424,6 +424,10 @@ class GroupLine(Line):
             return self.connected and self.was_aborted
         return super().has_work
 
+    def deliver_in(self, size: int | None = None) -> None:
+        if not self.is_cut:
+            super().deliver_in(size)
+
     def deliver(self) -> None:
         if not self.is_cut:
             super().deliver()

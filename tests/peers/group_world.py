@@ -27,7 +27,7 @@ from .group_servers import GroupLine, GroupPeer, GroupServer, GroupSession, Tran
 from .link import Line
 from .world import rsa_key
 
-__all__ = ["BORROW_TIMEOUT", "GroupWorld", "grouped"]
+__all__ = ["BORROW_TIMEOUT", "GroupWorld", "grouped", "started"]
 
 NAMES = ("one", "two", "three")
 BORROW_TIMEOUT = 10.0
@@ -191,7 +191,11 @@ class GroupWorld:
             busy = [line for line in self.lines if line.has_work]
             if not busy:
                 return
-            chance.choice(busy).deliver()
+            line = chance.choice(busy)
+            if chance.random() < 0.2:
+                line.deliver_in(chance.randrange(1, 40))
+            else:
+                line.deliver()
         self._drop_lines()
 
     def _drop_lines(self) -> None:
@@ -317,8 +321,8 @@ class _Endpoint:
 
 
 @contextmanager
-def grouped(**options: Any) -> Iterator[GroupWorld]:
-    """A GroupWorld that has found its writer; ends with the checks of ``finish``, unless a check has failed."""
+def started(**options: Any) -> Iterator[GroupWorld]:
+    """A GroupWorld that has found its writer."""
     key = rsa_key()
     with patch("proxy.endpoints.RsaKeyPair.generate", lambda: key):
         world = GroupWorld(**options)
@@ -326,5 +330,12 @@ def grouped(**options: Any) -> Iterator[GroupWorld]:
         world.group.start()
         world.pass_time(3.0)
         assert world.writer is world.servers[NAMES[0]]
+        yield world
+
+
+@contextmanager
+def grouped(**options: Any) -> Iterator[GroupWorld]:
+    """The same; ends with the checks of ``finish``, unless a check has failed before."""
+    with started(**options) as world:
         yield world
         world.finish()

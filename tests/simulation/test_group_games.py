@@ -7,12 +7,17 @@ session variables outlive it all; and in the end no timer, connection or waiter 
 
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.peers.group_clients import LedgerClient
 from tests.peers.group_servers import GroupServer
-from tests.peers.group_world import BORROW_TIMEOUT, GroupWorld, grouped
+from tests.peers.group_world import BORROW_TIMEOUT, GroupWorld, grouped, started
 
 KINDS = [
     {"targets": 3},
@@ -37,7 +42,7 @@ class Game:
     def move(self, happens: float) -> None:
         """Something happens to a server, or a client speaks, or time passes."""
         chance = self.chance.random()
-        idle = [client for client in self.clients if client.is_idle and client.log]
+        idle = [client for client in self.clients if client.is_idle]
         if chance < happens:
             self._disturb()
         elif chance < 0.8 and idle:
@@ -56,12 +61,12 @@ class Game:
         moves = [
             (move, server)
             for server in self.world.servers.values()
-            for is_possible, move in self._possible(server)
+            for is_possible, move in self.possible(server)
             if is_possible
         ]
         if self.chance.random() < 0.6:
             for client in self.clients:
-                if client.is_idle and client.log and self.chance.random() < 0.7:
+                if client.is_idle and self.chance.random() < 0.7:
                     client.ask_anything(self.chance)
             self.world.shuffle(self.chance, 30)
             self.check()
@@ -72,7 +77,8 @@ class Game:
         self.world.tell(f"{act.__name__} {server.name}")
         act(server)
 
-    def _possible(self, server: GroupServer) -> list[tuple[bool, Callable[[GroupServer], None]]]:
+    def possible(self, server: GroupServer) -> list[tuple[bool, Callable[[GroupServer], None]]]:
+        """What may happen to a server, and whether it can now."""
         lives = server.up and not server.frozen
         world, writable = self.world, [each for each in self.world.servers.values() if self._takes_writes(each)]
         return [
@@ -189,3 +195,61 @@ def play(seed: int, kind: int, moves: int = 60) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_failover_is_a_pause(seed: int, kind: int) -> None:
     play(seed, kind)
+
+
+class Failovers(RuleBasedStateMachine):
+    """The same, with the steps chosen by Hypothesis, which makes a failure short."""
+
+    @initialize(kind=st.sampled_from(KINDS), clients=st.integers(1, 3), chance=st.randoms())
+    def begin(self, kind: dict[str, Any], clients: int, chance: random.Random) -> None:
+        LedgerClient.last_row = 0
+        self.stack = ExitStack()
+        self.world = self.stack.enter_context(started(**kind))
+        self.game = Game(self.world, clients, chance)
+        self.is_broken = False
+
+    def _do(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+            self.game.check()
+        except BaseException:
+            self.is_broken = True
+            note("\n".join(self.world.story))
+            raise
+
+    @rule(number=st.integers(0, 2))
+    def speak(self, number: int) -> None:
+        client = self.game.clients[number % len(self.game.clients)]
+        if client.is_idle:
+            self._do(lambda: client.ask_anything(self.game.chance))
+
+    @rule(number=st.integers(0, 2), what=st.integers(0, 13))
+    def disturb(self, number: int, what: int) -> None:
+        servers = list(self.world.servers.values())
+        server = servers[number % len(servers)]
+        is_possible, act = self.game.possible(server)[what]
+        if is_possible:
+            self.world.tell(f"{act.__name__} {server.name}")
+            self._do(lambda: act(server))
+
+    @rule(most=st.integers(1, 30))
+    def deliver(self, most: int) -> None:
+        self._do(lambda: self.world.shuffle(self.game.chance, most))
+
+    @rule(seconds=st.sampled_from((0.0, 0.05, 0.3, 1.0, 3.0)))
+    def wait(self, seconds: float) -> None:
+        self._do(lambda: self.game.pass_time(seconds))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stack"):
+            return
+        with self.stack:
+            if not self.is_broken:
+                self._do(self.game.end)
+                self.world.finish()
+
+
+TestFailovers = Failovers.TestCase
+TestFailovers.settings = settings(
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)

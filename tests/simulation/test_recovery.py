@@ -6,7 +6,7 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred
 
-from proxy.mysql.frontend.recovery_phase import MAX_RERUNS
+from proxy.mysql.frontend.recovery_phase import MAX_RERUNS, MAX_SENT_RERUNS
 from proxy.mysql.session.fate import Fate
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.session.readings import GUARD
@@ -165,14 +165,14 @@ class TestReads:
     def test_it_is_not_run_for_ever(self, world: World, client: StatementClient) -> None:
         FailingServer.unanswered[READ] = 100
         client.query(READ)
-        for _ in range(MAX_RERUNS):
+        for _ in range(MAX_SENT_RERUNS):
             lose(client)
             assert answer_of(client) == []
         lose(client)
         [error] = answer_of(client)
         assert errno([error]) == 2013
         assert b"unknown" not in error
-        assert ran(world, READ) == MAX_RERUNS + 1
+        assert ran(world, READ) == MAX_SENT_RERUNS + 1
         FailingServer.unanswered.clear()
         assert is_at_ease(client)
 

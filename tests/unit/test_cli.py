@@ -89,6 +89,19 @@ class TestCheckConfig:
             f"{file}: note: proxy.auth: secret a: {tmp_path / 's'} cannot be read: {missing}",
         ]
 
+    def test_users_of_the_target_group_without_a_secret_are_notes(
+        self, tmp_path: Path, capsys: Capture
+    ) -> None:
+        write(tmp_path / "s", '[a]\nusername = "a"\npassword = "x"\n')
+        (tmp_path / "s").chmod(0o600)
+        entry = '[proxy]\nsecrets_file = "s"\n[[proxy.auth]]\nsecret_arn = "a"\n'
+        group = '[target_group]\nmonitor_user_name = "m"\n[target_group.switchover]\n'
+        file = write(tmp_path / "c.toml", f'{entry}{group}replication_user_name = "a"\n{TARGET}')
+        assert main(["check-config", file]) == 0
+        assert capsys.readouterr().out.splitlines()[1:] == [
+            f"{file}: note: target_group.monitor_user_name: no secret of proxy.auth is for user 'm'"
+        ]
+
     def test_a_secrets_problem_is_a_note_without_its_content(self, tmp_path: Path, capsys: Capture) -> None:
         write(tmp_path / "s", "[a]\npassword = hunter2\n")
         entry = '[[proxy.auth]]\nsecret_arn = "a"\n'

@@ -4,7 +4,6 @@ However many clients vanish together, there is at most one connection for KILLs 
 them would take the connections that the target has left for its operator.
 """
 
-import re
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Final
@@ -15,6 +14,7 @@ from twisted.internet.task import deferLater
 from .connection import BackendConnection
 from .errors import TargetError
 from .own_commands import SERVER_IDENTITY, Answer, ask, query
+from .privileges import MAY_KILL, SHOW_GRANTS, global_privileges
 
 __all__ = ["MAX_ATTEMPTS", "RETRY_PAUSE", "Killer"]
 
@@ -27,9 +27,6 @@ _NO_SUCH_THREAD = 1094
 #: ER_KILL_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
 _REFUSED = frozenset({1095, 1227})
 
-#: A line of SHOW GRANTS about all schemas; the privileges of active roles are among them.
-_GLOBAL_GRANT: Final = re.compile(r"GRANT (.*?) ON \*\.\* TO ")
-_RIGHTS: Final = frozenset({"SUPER", "CONNECTION_ADMIN", "CONNECTION ADMIN", "ALL PRIVILEGES"})
 #: A routine is listed for those who may run it.
 _RDS_PROCEDURE: Final = (
     "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='mysql' AND ROUTINE_NAME='rds_kill'"
@@ -172,11 +169,9 @@ class Killer:
 
     @inlineCallbacks
     def _has_right(self, killer: BackendConnection) -> Generator[Deferred[Any], Any, bool]:
-        answer: Answer = yield self._limited(query(killer, "SHOW GRANTS"))
-        for line in [row[0] or "" for row in answer.rows if row]:
-            found = _GLOBAL_GRANT.match(line)
-            if found is not None and not _RIGHTS.isdisjoint(found[1].split(", ")):
-                return True
+        answer: Answer = yield self._limited(query(killer, SHOW_GRANTS))
+        if not MAY_KILL.isdisjoint(global_privileges(answer.rows)):
+            return True
         answer = yield self._limited(query(killer, _RDS_PROCEDURE))
         return bool(answer.rows)
 

@@ -2,9 +2,8 @@
 
 Each task has a connection of its own, of the monitor's user. A statement whose answer was lost is not
 forgotten: before anything else is concluded its session is ended at the server, so that it cannot take effect
-later (MySQL manual, "KILL Statement"). Rights that it takes: RELOAD and PROCESS, on MySQL
-REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN and CONNECTION_ADMIN, on MariaDB REPLICATION SLAVE ADMIN,
-READ_ONLY ADMIN, SLAVE MONITOR and CONNECTION ADMIN; SUPER on older ones.
+later (MySQL manual, "KILL Statement"). The rights that it takes are in ``privileges``; besides, to look at
+replication, REPLICATION CLIENT or MariaDB's SLAVE MONITOR, and RELOAD to drop it on a new writer.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -21,6 +20,7 @@ from .connection import BackendConnection
 from .connector import BackendConnector
 from .errors import ConnectFailed, TargetError, UnfitTarget
 from .own_commands import Answer, query
+from .privileges import SHOW_GRANTS, grant_statement, missing_for_switchover
 from .replication_sql import LITERAL_MODE, STATE, ServerState, Source, state_of, statements_to_follow
 from .scheduled_events import enable_events
 
@@ -86,19 +86,28 @@ class TargetControl:
 
     @inlineCallbacks
     def rehearse_fence(self) -> _Steps:
-        """Use the rights that ``fence`` takes, on a writable server and without effect."""
+        """Look at the rights of the monitor's user, and use those that ``fence`` takes, without effect.
+
+        Only for a writable server; UnfitTarget tells what is missing, and how it is granted.
+        """
         with (yield self._session()) as session:
             if not session.state.is_writable:
                 raise UnfitTarget(f"{session.name} is read-only already")
+            yield session.check_privileges()
             yield session.run(session.state.unfence)
 
     @inlineCallbacks
     def rehearse_promotion(self) -> _Steps:
-        """Use the rights that ``promote`` takes, on a replica that runs and without effect."""
+        """Look at the rights of the monitor's user, and use those that ``promote`` takes, without effect.
+
+        Only for a replica that runs; UnfitTarget tells what is missing, and how it is granted.
+        """
         with (yield self._session()) as session:
             state = session.state
             if state.is_writable or state.innodb_read_only:
                 raise UnfitTarget(f"{session.name} is not a replica that can be made writable")
+            # What starts replication needs no right where it runs, and what stops it is not tried.
+            yield session.check_privileges()
             yield session.run(state.rehearse_promotion)
             yield session.run(state.list_replication)
             yield session.run(state.start_replication)
@@ -339,6 +348,20 @@ class _Session:
         except ValueError as problem:
             raise UnfitTarget(str(problem)) from None
         return self.state
+
+    @inlineCallbacks
+    def check_privileges(self) -> _Steps:
+        """Raise UnfitTarget if the user certainly lacks some that a switchover takes."""
+        try:
+            grants: Answer = yield self.run(SHOW_GRANTS)
+        except TargetError:
+            # What the server does not tell, it tells when the rights are used.
+            return
+        missing = missing_for_switchover(self.state, grants.rows)
+        if missing:
+            account: Answer = yield self.run("SELECT CURRENT_USER()")
+            statement = grant_statement(missing, account.rows[0][0] or "")
+            raise UnfitTarget(f"on {self.name} the monitor's user lacks {', '.join(missing)}: {statement}")
 
     def run(self, sql: str) -> Deferred[Answer]:
         """A statement that the server answers soon."""

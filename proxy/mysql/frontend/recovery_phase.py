@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from ...errors import ClientError, connection_lost, interrupted, rolled_back
 from ..backend.connection import BackendConnection
+from ..session.causal import NOT_TOLD
 from ..session.fate import Fate, may_be_found
 from ..session.need import JUST_A_READ, NOTHING, Need
 from ..session.readings import REFUSED
@@ -34,13 +35,17 @@ from .command_reception import Stage
 from .losses import fate_error, loss_error, loss_of
 from .pin_watch import PinWatch
 from .prepared_commands import EXECUTIONS
+from .read_split import is_for_readers
 from .replay_phase import ReplayPhase
-from .transaction_ends import is_definition, only_commits, only_rolls_back
+from .transaction_ends import is_definition, is_distributed, only_commits, only_rolls_back
 
-__all__ = ["MAX_RERUNS", "RecoveryPhase"]
+__all__ = ["MAX_RERUNS", "MAX_SENT_RERUNS", "RecoveryPhase"]
 
 #: How often one command is run again after its connection was lost, or its target took no writes.
 MAX_RERUNS: Final = 5
+
+#: The same where it was lost on the way: it may be the cause, and somebody may have ended it on purpose.
+MAX_SENT_RERUNS: Final = 2
 
 _AUTOCOMMIT: Final = int(Status.AUTOCOMMIT)
 
@@ -193,16 +198,9 @@ class RecoveryPhase(ReplayPhase):
 
     def _as_read(self, need: Need) -> Need:
         """Let a reader run the present command, if it only reads and the session has nothing open."""
-        kinds, value = self._context.kinds, self.value
-        code = self._packet[HEADER]
-        if kinds is None or need.reads or need.real or self._intake.uploading:
+        if self._context.kinds is None or need.reads or need.real or self._intake.uploading:
             return need
-        if (code != _QUERY and code not in EXECUTIONS) or not value.status & _AUTOCOMMIT:
-            return need
-        if value.tie() is not Tie.NONE or value.is_doubtful:
-            return need
-        traits = kinds.traits(self._screening.text, self._screening.dialect())
-        if traits.kind is not StatementKind.READ or not traits.anywhere:
+        if not is_for_readers(self._context, self.value, self._packet, self._screening):
             return need
         return JUST_A_READ if need is NOTHING else attrs.evolve(need, is_read=True)
 
@@ -214,7 +212,10 @@ class RecoveryPhase(ReplayPhase):
         error = self._lost_error()
         was_in_transaction = self.value.in_transaction
         # There may be several transactions in it, or one with a GTID that its server does not give by itself.
-        is_findable = may_be_found(self.value) and not (self._verdict.calls or self._verdict.multiple)
+        is_one = not (self._verdict.calls or self._verdict.multiple or is_distributed(self._screening.text))
+        is_findable = is_one and may_be_found(self.value)
+        if course is _Course.DOUBT and self._context.writes:
+            self.value.last_gtid = NOT_TOLD
         lost, was_pinned = self._what_is_lost(), bool(self.value.pins)
         self._lose()
         if course is _Course.RERUN:
@@ -262,7 +263,7 @@ class RecoveryPhase(ReplayPhase):
             return _Course.DOUBT if traits.may_commit else _Course.TELL
         # What a statement has done to its own session is gone with the connection.
         is_safe = traits.rerunnable or traits.kind is StatementKind.OTHER
-        if is_safe and self._may_rerun() and not self._opens_cursor() and not value.is_doubtful:
+        if is_safe and self._may_rerun(MAX_SENT_RERUNS) and not self._opens_cursor() and not value.is_doubtful:
             return _Course.RERUN
         return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
 
@@ -270,9 +271,9 @@ class RecoveryPhase(ReplayPhase):
         """Whether the session would keep the connection, on which what is run again must not write."""
         return self._code in EXECUTIONS and cursor_flags(self._retained) > 0
 
-    def _may_rerun(self) -> bool:
+    def _may_rerun(self, limit: int = MAX_RERUNS) -> bool:
         is_wanted = not (self._interrupted or self._is_killed)
-        return is_wanted and bool(self._retained) and self._reruns < MAX_RERUNS
+        return is_wanted and bool(self._retained) and self._reruns < limit
 
     def _traits(self) -> Traits:
         """What the present command does; one that is not known whole is a write."""
@@ -427,6 +428,7 @@ class RecoveryPhase(ReplayPhase):
         if self._verdict.calls or self._verdict.multiple:
             # What a procedure has done before it met the error may be committed.
             is_free = replays = False
+            self.value.last_gtid = NOT_TOLD
             error = fate_error(Fate.UNKNOWN, self._what_is_lost(), in_transaction=self.value.in_transaction)
         self._lose()
         if self._need.is_read:

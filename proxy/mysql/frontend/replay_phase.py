@@ -312,4 +312,6 @@ class ReplayPhase(DiagnosticPhase):
 
 def _is_opaque(verdict: Verdict) -> bool:
     """Whether what a statement does is more than its response tells."""
+    if verdict.kill is not None or verdict.sets_global:
+        return True
     return bool(verdict.calls or verdict.multiple or verdict.runs_code or verdict.pins or verdict.reads)

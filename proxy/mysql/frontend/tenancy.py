@@ -20,7 +20,7 @@ from ..session.need import NOTHING, Need
 from ..session.value import SessionValue, Tie
 from ..session.verdict import Diagnostics
 from .context import EndpointContext
-from .losses import loss_of
+from .losses import loss_error, loss_of
 from .parting import abandon, give_back, recover, return_confirmed
 from .replaying import without_what_is_gone
 from .retries import Retries
@@ -162,7 +162,8 @@ class Tenancy:
             if connection is None:
                 raise self._whereabouts.variables_refusal(unknown)
             return connection, reads
-        if reads is _NO_READS and value.insert_id_at is None:
+        if reads is _NO_READS and (need.is_read or value.insert_id_at is None):
+            # Who has its insert id is the writer; a reader does.
             return None, reads
         connection = self._whereabouts.find(reads)
         if connection is not None:
@@ -212,6 +213,8 @@ class Tenancy:
             if failure.check(StatementRefused) and connection.lost is None and not self._over:
                 connection.lend(self._borrower)
             else:
+                if failure.check(ConnectFailed):
+                    failure = Failure(loss_error(self._value))
                 self.connection = None
                 self._value.forget_connection()
                 connection.pool.discard(connection)
@@ -253,7 +256,11 @@ class Tenancy:
             error = self._not_prepared(connection, failure)
             if self._over:
                 return
-            if without_what_is_gone(self._value, failure):
+            if need.is_read and not failure.check(ConnectFailed):
+                # A reader may not have yet what the writer has.
+                need_of_writer = attrs.evolve(self._wanted, is_read=False, from_writer=True)
+                self._acquire(need_of_writer, granted, refused)
+            elif without_what_is_gone(self._value, failure):
                 self._acquire(self._wanted, granted, refused)
             elif failure.check(ConnectFailed):
                 # It was dead before the client's statement was sent: another one will do.

@@ -9,11 +9,12 @@ from typing import Final
 from ..session.settings import Settings
 from ..wire.framing import HEADER
 
-__all__ = ["is_definition", "only_commits", "only_rolls_back"]
+__all__ = ["is_definition", "is_distributed", "only_commits", "only_rolls_back"]
 
 _ROLLBACK: Final = re.compile(rb"\s*rollback(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
 _COMMIT: Final = re.compile(rb"\s*commit(?:\s+work)?\s*;?\s*\Z", re.IGNORECASE)
 _DEFINITION: Final = re.compile(rb"\s*(?:alter|create|drop|grant|rename|revoke|truncate)\b", re.IGNORECASE)
+_DISTRIBUTED: Final = re.compile(rb"(?:\s|/\*.*?\*/|#[^\n]*\n|--\s[^\n]*\n)*+xa\b", re.IGNORECASE | re.DOTALL)
 #: In front of a text whose client can send query attributes and sends none.
 _NO_ATTRIBUTES: Final = b"\0\1"
 #: Of completion_type: no other transaction begins at once, and the connection stays.
@@ -39,3 +40,8 @@ def _is(ending: re.Pattern[bytes], packet: bytes, settings: Settings) -> bool:
 def is_definition(text: bytes) -> bool:
     """Whether a statement is one transaction, of which nothing is told but that it is done."""
     return _DEFINITION.match(text) is not None and b"SELECT" not in text.upper()
+
+
+def is_distributed(text: bytes) -> bool:
+    """Whether it is an XA statement: what is prepared outlives its connection, and is not committed."""
+    return _DISTRIBUTED.match(text) is not None

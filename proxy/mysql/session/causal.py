@@ -9,11 +9,13 @@ import enum
 import re
 from typing import Final
 
-__all__ = ["LONGEST_WAIT", "SHORTEST_WAIT", "Arrival", "arrival", "wait_for"]
+__all__ = ["LONGEST_WAIT", "NOT_TOLD", "SHORTEST_WAIT", "Arrival", "arrival", "wait_for"]
 
 SHORTEST_WAIT: Final = 0.001
 """Seconds; to MySQL 0 means without end."""
 LONGEST_WAIT: Final = 3600.0
+NOT_TOLD: Final = "?"
+"""In place of the GTID of a write that has had no answer: no replica is known to have it."""
 
 _INTERVALS = r":[1-9][0-9]{0,18}(?:-[1-9][0-9]{0,18})?"
 _OF_A_SOURCE = (

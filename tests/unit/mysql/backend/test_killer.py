@@ -431,6 +431,7 @@ def test_a_connection_as_rds_does(scene: Scene) -> None:
     [
         ("GRANT SUPER ON *.* TO `app`@`%`", False, True),
         ("GRANT SELECT, CONNECTION_ADMIN ON *.* TO `app`@`%`", False, True),
+        ("GRANT CONNECTION_ADMIN,SYSTEM_VARIABLES_ADMIN ON *.* TO `app`@`%`", False, True),
         ("GRANT PROCESS, CONNECTION ADMIN ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*1'", False, True),
         ("GRANT ALL PRIVILEGES ON *.* TO `app`@`%`", False, True),
         ("GRANT ALL PRIVILEGES ON `app`.* TO `app`@`%`", False, False),

@@ -47,6 +47,7 @@ class Server:
     plans: dict[str, Callable[[], Deferred[Any] | None]] = attrs.field(factory=dict)
     threads: set[int] = attrs.field(factory=set)
     unreachable: bool = False
+    grants: list[str] = attrs.field(factory=list)
     name: str = "db1:3306"
 
     @property
@@ -87,6 +88,10 @@ class Server:
             self.read_only = sql.endswith("1")
         elif "event_scheduler" in sql:
             self.events = sql.endswith("ON")
+        elif sql == "SHOW GRANTS":
+            rows = [(line,) for line in self.grants]
+        elif "CURRENT_USER" in sql:
+            rows = [("monitor@10.%",)]
         elif "Uptime" in sql:
             rows = [("Uptime", str(self.uptime))]
         elif "WHERE ID =" in sql:
@@ -302,3 +307,23 @@ class TestRehearsal:
         server.refuse("SET GLOBAL")
         with pytest.raises(TargetError, match="1227"):
             result(server.control().rehearse_fence())
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_what_it_will_take_later_is_looked_up(self, server: Server, read_only: bool) -> None:
+        server.read_only = read_only
+        server.grants = ["GRANT PROCESS, CONNECTION ADMIN, READ_ONLY ADMIN ON *.* TO `monitor`@`10.%`"]
+        control = server.control()
+        with pytest.raises(UnfitTarget) as caught:
+            result(control.rehearse_promotion() if read_only else control.rehearse_fence())
+        assert str(caught.value) == (
+            "on db1:3306 the monitor's user lacks REPLICATION SLAVE ADMIN:"
+            " GRANT REPLICATION SLAVE ADMIN ON *.* TO 'monitor'@'10.%'"
+        )
+        assert not [sql for sql in server.told if sql.startswith("SET")]
+
+    @pytest.mark.parametrize("version", [MARIADB, MYSQL])
+    def test_where_they_cannot_be_read_they_are_used(self, server: Server, version: str) -> None:
+        server.version = version
+        server.refuse("SHOW GRANTS", 1290)
+        result(server.control().rehearse_fence())
+        assert "SET GLOBAL read_only = 0" in server.told

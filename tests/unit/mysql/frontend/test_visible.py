@@ -10,6 +10,7 @@ from proxy.mysql.backend.errors import ConnectFailed, TargetError, UnfitTarget
 from proxy.mysql.frontend.visible import error_packet, visible_error
 from proxy.mysql.wire.results import ErrorPacket
 from proxy.pool.errors import BorrowTimeout, NotBorrowed, PoolClosed, QueueFull
+from proxy.targets.errors import NoReader
 from tests.peers import packets as p
 
 
@@ -32,6 +33,7 @@ def events() -> Iterator[list[LogEvent]]:
     [
         (BorrowTimeout(), 9501, "HY000", "Timed-out waiting to acquire database connection"),
         (QueueFull(), 9501, "HY000", "queue"),
+        (NoReader(), 9501, "HY000", "doesn't have any associated read-only instances"),
         (PoolClosed(), 1053, "08S01", "shutdown"),
         (ConnectFailed("cannot connect to 10.0.0.5:3306"), 2013, "HY000", "Lost connection to MySQL server"),
         (UnfitTarget("the target does not offer TLS"), 1105, "HY000", "the target does not offer TLS"),
