@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
 from twisted.logger import Logger
 
@@ -239,11 +240,15 @@ class TargetGroup:
         }
         return bool(self._stale)
 
-    @staticmethod
-    def _candidate(unit: TargetUnit) -> Candidate:
+    def _candidate(self, unit: TargetUnit) -> Candidate:
+        observation, position = unit.observation, unit.position
+        if observation is not None and position is not None and unit is self._former:
+            # It has done more since it was asked, as clients were told.
+            known = position.union(unit.history.acknowledged())
+            observation = attrs.evolve(observation, position=known)
         return Candidate(
             unit.name,
-            unit.observation,
+            observation,
             unit.monitor.is_fit,
             unit.options.fenced,
             unit.options.deployment,

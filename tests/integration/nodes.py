@@ -63,6 +63,7 @@ class Seed:
         self.replication: Replication = MariaDBReplication() if mysql is None else MySQLReplication()
         self._folder = folder
         self._account_names = {**CLUSTER_USERS, REPLICATION_USER: REPLICATION_PASSWORD}
+        folder.mkdir(mode=0o755, exist_ok=True)
         server = self.server(folder, ("--skip-log-bin",))
         with server:
             server.execute(self._users() + LEDGER_SCHEMA)

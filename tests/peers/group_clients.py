@@ -21,8 +21,7 @@ ERRORS = (
     (2013, b"was committed", "committed"),
     (9501, b"", "not"),
 )
-#: What a statement that only changes its session may be told besides.
-LOST = b"the database connection was lost)"
+
 
 
 class LedgerClient:
@@ -131,8 +130,6 @@ class LedgerClient:
     def _failed(self, kind: str, detail: str, error: bytes) -> None:
         errno, text = int.from_bytes(error[1:3], "little"), error[9:]
         fates = [fate for number, part, fate in ERRORS if number == errno and part in text]
-        if kind == "set" and errno == 2013 and text.endswith(LOST):
-            fates = ["not"]
         assert fates, f"{self}: an error that is not documented at {kind} {detail}: {error!r}"
         fate = fates[0]
         self.errors.append(error)

@@ -77,6 +77,8 @@ class GroupServer(Database):
         self.source = ""
         self.read_only = False
         self.up, self.frozen, self.unreachable, self.paused = True, False, False, False
+        #: Its replication was stopped with a statement; ``paused``: it merely lags behind.
+        self.stopped = False
         self.started = clock.seconds() - 1000.0
         self.behind_since: float | None = None
         self.max_connections = 6
@@ -124,7 +126,7 @@ class GroupServer(Database):
 
     @property
     def replicates(self) -> bool:
-        if not self.source:
+        if not self.source or self.stopped:
             return False
         source = self.find(self.source)
         is_there = source.up and not (source.frozen or source.unreachable or self.unreachable)
@@ -225,8 +227,9 @@ class GroupServer(Database):
         lag: str | None = None
         if self.replicates:
             lag = "0" if self.behind_since is None else str(int(self.clock.seconds() - self.behind_since))
-        runs = "Yes" if self.replicates else "Connecting"
-        return [["", self.source, "3306", runs, "Yes", lag, str(self.find(self.source).number)]]
+        reads = "No" if self.stopped else "Yes" if self.replicates else "Connecting"
+        applies = "No" if self.stopped else "Yes"
+        return [["", self.source, "3306", reads, applies, lag, str(self.find(self.source).number)]]
 
 
 class GroupSession(Session):
@@ -384,17 +387,17 @@ class GroupSession(Session):
         return super()._do_set(sql)
 
     def _do_stop(self, sql: str) -> list[bytes]:
-        self.database.paused = True
+        self.database.stopped = True
         return [self.ok()]
 
     def _do_start(self, sql: str) -> list[bytes]:
         if "SLAVE" not in sql:
             return self._do_begin(sql)
-        self.database.paused = False
+        self.database.stopped = False
         return [self.ok()]
 
     def _do_reset(self, sql: str) -> list[bytes]:
-        self.database.source, self.database.paused = "", False
+        self.database.source = ""
         return [self.ok()]
 
     def _do_change(self, sql: str) -> list[bytes]:

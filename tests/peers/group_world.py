@@ -245,14 +245,14 @@ class GroupWorld:
     def promote(self, server: GroupServer) -> None:
         """What a failover script does, with the others that can be reached."""
         self.mistaken.discard(server.name)
-        server.source, server.paused, server.read_only = "", False, False
+        server.source, server.paused, server.stopped, server.read_only = "", False, False, False
         for other in self.servers.values():
             if other is not server and other.read_only:
                 self.repoint(other, server)
 
     def repoint(self, server: GroupServer, source: GroupServer) -> None:
         """It replicates from this one; from a copy of its data if it must."""
-        server.source, server.paused = source.name, False
+        server.source, server.paused, server.stopped = source.name, False, False
         if server.is_diverged and server.up and not server.frozen:
             self.lost.update(server.rows - source.rows)
             self.tell(f"{server.name} is built anew from {source.name}; lost: {sorted(self.lost)}")

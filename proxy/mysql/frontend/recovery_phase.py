@@ -263,7 +263,8 @@ class RecoveryPhase(ReplayPhase):
             return _Course.DOUBT if traits.may_commit else _Course.TELL
         # What a statement has done to its own session is gone with the connection.
         is_safe = traits.rerunnable or traits.kind is StatementKind.OTHER
-        if is_safe and self._may_rerun(MAX_SENT_RERUNS) and not self._opens_cursor() and not value.is_doubtful:
+        is_safe = is_safe and not (self._opens_cursor() or value.is_doubtful)
+        if is_safe and self._may_rerun(MAX_SENT_RERUNS):
             return _Course.RERUN
         return _Course.DOUBT if self._may_have_committed(traits) else _Course.TELL
 
