@@ -173,7 +173,10 @@ class TestAnswer:
             tracked_variables="*",
             character_set_client="utf8mb4",
             observation=Observation(
-                Role.READ_WRITE, uptime=77.0, topology="replication", remark=UNTOLD.format("REPLICATION CLIENT")
+                Role.READ_WRITE,
+                uptime=77.0,
+                topology="replication",
+                remark=UNTOLD.format("REPLICATION CLIENT"),
             ),
             address="127.0.0.1",
         )
@@ -276,9 +279,7 @@ class TestTopology:
             scene.answers[word] = DENIED
         results = [scene.ask(probe) for _ in range(ASK_AGAIN_AFTER)]
         assert {each.observation for each in results} == {
-            Observation(
-                Role.READ_WRITE, topology="replication", remark=UNTOLD.format("REPLICATION CLIENT")
-            )
+            Observation(Role.READ_WRITE, topology="replication", remark=UNTOLD.format("REPLICATION CLIENT"))
         }
         assert scene.targets[0].asked.count("SLAVE") == 1
         scene.answers["read_only"] = [["1"]]
