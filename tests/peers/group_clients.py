@@ -1,14 +1,12 @@
 """Clients that keep a ledger of what they were told, to be compared with what the servers have.
 
-Each statement gets exactly one answer; of each row that was written the client knows whether it was committed,
-was not, or that nobody knows.
+Each statement gets exactly one answer; of each row that was written the client knows whether it was
+committed, was not, or that nobody knows.
 """
 
 import random
 from typing import Any
 
-from . import packets as p
-from .client import ClientPeer
 from .group_world import GroupWorld
 
 __all__ = ["ERRORS", "LedgerClient"]
@@ -21,7 +19,6 @@ ERRORS = (
     (2013, b"was committed", "committed"),
     (9501, b"", "not"),
 )
-
 
 
 class LedgerClient:
@@ -193,7 +190,9 @@ class LedgerClient:
             if known == "committed":
                 assert row in written or row in self.world.lost, f"{self}: the committed row {row} is lost"
             elif known == "not":
-                assert row not in written or row in self.world.late, f"{self}: {row} is there, but it was told to be not committed"
+                assert row not in written or row in self.world.late, (
+                    f"{self}: {row} is there, but it was told to be not committed"
+                )
 
     def __repr__(self) -> str:
         return f"client {self.number}"

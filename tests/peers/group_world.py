@@ -23,7 +23,8 @@ from proxy.target_group import TargetGroup
 from proxy.target_unit import TargetUnit
 
 from .client import ClientPeer
-from .group_servers import GroupLine, GroupPeer, GroupServer, GroupSession, Transaction
+from .group_servers import GroupServer, Transaction
+from .group_sessions import GroupLine, GroupPeer, GroupSession
 from .link import Line
 from .world import rsa_key
 
@@ -196,6 +197,8 @@ class GroupWorld:
                 line.deliver_in(chance.randrange(1, 40))
             else:
                 line.deliver()
+            if chance.random() < 0.2:
+                chance.choice(list(self.servers.values())).pull(most=1)
         self._drop_lines()
 
     def _drop_lines(self) -> None:

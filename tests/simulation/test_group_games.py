@@ -52,6 +52,30 @@ class Game:
         self.world.shuffle(self.chance, 12)
         self.check()
 
+    def strike(self) -> None:
+        """The writer is hit while writes are under way, and mostly another one takes its place."""
+        writer = self.world.writer
+        if writer is not None:
+            for client in self.clients:
+                if client.is_idle and not client.must_roll_back:
+                    client.ask_one(
+                        self.chance.choice(("insert", "commit" if client.in_transaction else "insert"))
+                    )
+            self.world.shuffle(self.chance, 10 * len(self.clients))
+            hits = (self.kill, self.kill, self.cut_connections, self.cut_connections, self.world.freeze)
+            self._act(self.chance.choice((*hits, self.world.cut_off)), writer)
+        self.pass_time(self.chance.choice((0.0, 0.1, 1.0, 3.0)))
+        others = [server for server in self.world.servers.values() if server is not writer and server.up]
+        if self.chance.random() < 0.6 and others and self.world.writer is None:
+            self._act(self.world.promote, self.chance.choice(others))
+        self.pass_time(self.chance.choice((0.1, 1.0, 3.0, 5.0)))
+        if self.chance.random() < 0.7:
+            self.world.heal()
+
+    def _act(self, act: Callable[[GroupServer], None], server: GroupServer) -> None:
+        self.world.tell(f"{act.__name__} {server.name}")
+        act(server)
+
     def pass_time(self, seconds: float) -> None:
         """Some of it, with what is delivered then."""
         self.world.pass_time(seconds)
@@ -74,13 +98,15 @@ class Game:
             # Somebody looks after them, too.
             moves = [move for move in moves if move[0] in self._repairs] or moves
         act, server = self.chance.choice(moves)
-        self.world.tell(f"{act.__name__} {server.name}")
-        act(server)
+        self._act(act, server)
 
     def possible(self, server: GroupServer) -> list[tuple[bool, Callable[[GroupServer], None]]]:
         """What may happen to a server, and whether it can now."""
         lives = server.up and not server.frozen
-        world, writable = self.world, [each for each in self.world.servers.values() if self._takes_writes(each)]
+        world, writable = (
+            self.world,
+            [each for each in self.world.servers.values() if self._takes_writes(each)],
+        )
         return [
             (server.up, self.kill),
             (lives, world.freeze),
@@ -125,7 +151,7 @@ class Game:
         """Some of them."""
         for peer in list(server.peers):
             if self.chance.random() < 0.5:
-                peer.kill()
+                peer.kill(loses_answers=self.chance.random() < 0.5)
 
     def hold_replication(self, server: GroupServer) -> None:
         server.paused = True
@@ -156,7 +182,11 @@ class Game:
         self.world.heal()
         for _ in range(int(BORROW_TIMEOUT) + 25):
             self.pass_time(1.0)
-            if not self.world.switchovers and self.world.writer and all(client.is_idle for client in self.clients):
+            if (
+                not self.world.switchovers
+                and self.world.writer
+                and all(client.is_idle for client in self.clients)
+            ):
                 break
             if not self.world.switchovers:
                 self.world.heal()
@@ -174,7 +204,7 @@ class Game:
             client.judge(self.world.writer.rows)
 
 
-def play(seed: int, kind: int, moves: int = 60) -> None:
+def play(seed: int, kind: int, moves: int = 60, strikes: float = 0.0) -> None:
     chance = random.Random(seed)
     LedgerClient.last_row = 0
     with grouped(**KINDS[kind]) as world:
@@ -182,7 +212,10 @@ def play(seed: int, kind: int, moves: int = 60) -> None:
         happens = chance.choice((0.03, 0.1, 0.25))
         try:
             for _ in range(moves):
-                game.move(happens)
+                if strikes and chance.random() < strikes:
+                    game.strike()
+                else:
+                    game.move(happens)
             game.end()
         except BaseException:
             print("\n".join(world.story))
@@ -195,6 +228,12 @@ def play(seed: int, kind: int, moves: int = 60) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_failover_is_a_pause(seed: int, kind: int) -> None:
     play(seed, kind)
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+@pytest.mark.parametrize("seed", range(8))
+def test_what_clients_are_told_of_lost_answers_is_true(seed: int, kind: int) -> None:
+    play(seed, kind, moves=20, strikes=0.4)
 
 
 class Failovers(RuleBasedStateMachine):

@@ -106,6 +106,18 @@ class TestTranscript:
         assert ran(safe, "INSERT 3") == 1
         assert safe.database.committed == []
 
+    def test_long_data_that_came_after_the_loss(self, safe: World) -> None:
+        """It was dropped: what it was for must not be run without it."""
+        client = StatementClient(safe)
+        number = client.prepare("INSERT ?")
+        client.query("BEGIN")
+        client.query("INSERT 1")
+        lose(client)
+        client.long_data(number, 0, b"two")
+        assert errno(client.execute(number, b"")) == 1213
+        assert errno(client.query("COMMIT")) == 0
+        assert safe.database.committed == []
+
     def test_cursor(self, safe: World) -> None:
         client = StatementClient(safe)
         number = client.prepare("SELECT ?")

@@ -107,7 +107,8 @@ class CommandPhase(RecoveryPhase):
         self._packet = packet
         self._silent = code in _WITHOUT_RESPONSE
         if self._loss is not None and code == Command.STMT_SEND_LONG_DATA:
-            # The first command that has a response is told what the session has lost.
+            # The first command that has a response is told what the session has lost, this too.
+            self._replays_next = False
             self.skip_long_data(packet, self._loss)
         elif self._loss is not None and not self._silent:
             lost, self._loss = self._loss, None

@@ -11,7 +11,7 @@ __all__ = ["MAX_RETRIES", "RETRY_PAUSE", "Retries"]
 MAX_RETRIES = 3
 
 #: Seconds between two further tries, which end when a client waits no longer for a connection.
-RETRY_PAUSE = 0.1
+RETRY_PAUSE = 0.03
 
 
 class Retries:
