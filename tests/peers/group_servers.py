@@ -2,7 +2,8 @@
 
 Each has a log of committed transactions; what was committed is there for good, unless the server is built
 anew from another one. A server may be killed, frozen (it takes what is sent, and does it once it goes on),
-cut off (nothing passes either way), demoted and promoted. Written from MariaDB's manual, "Replication" and "GTID".
+cut off (nothing passes either way), demoted and promoted. Written from MariaDB's manual, "Replication" and
+"Global Transaction ID".
 """
 
 from collections.abc import Callable, Sequence

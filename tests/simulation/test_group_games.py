@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from proxy.targets.switchover import Outcome
 from tests.peers.group_clients import LedgerClient
 from tests.peers.group_servers import GroupServer
 from tests.peers.group_world import BORROW_TIMEOUT, GroupWorld, grouped, started
@@ -225,7 +226,7 @@ def play(seed: int, kind: int, moves: int = 60, strikes: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_failover_is_a_pause(seed: int, kind: int) -> None:
     play(seed, kind)
 
@@ -234,6 +235,54 @@ def test_a_failover_is_a_pause(seed: int, kind: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_what_clients_are_told_of_lost_answers_is_true(seed: int, kind: int) -> None:
     play(seed, kind, moves=20, strikes=0.4)
+
+
+def test_a_switchover_that_goes_back_leaves_the_writer_where_it_is() -> None:
+    with grouped() as world:
+        client = LedgerClient(world, 0)
+        world.pass_time(1.0)
+        client.listen()
+        world.find("three").paused = True
+        client.ask_one("insert")
+        world.pass_time(0.1)
+        ends: list[tuple[Any, GroupServer | None]] = []
+        switch = world.group.switchover("three:3306", 2.0, "admin")
+        switch.addCallback(lambda report: ends.append((report.outcome, world.writer)))
+        world.pass_time(20.0)
+        assert ends == [(Outcome.WENT_BACK, world.find("one"))]
+
+
+def test_a_replay_that_finds_no_writer_ends_with_an_error() -> None:
+    with grouped(replay="safe") as world:
+        client = LedgerClient(world, 0)
+        for kind in ("begin", "insert"):
+            world.pass_time(1.0)
+            client.listen()
+            client.ask_one(kind)
+        world.pass_time(1.0)
+        client.listen()
+        world.kill(world.find("one"))
+        world.settle()
+        client.ask_one("commit")
+        world.pass_time(BORROW_TIMEOUT)
+        client.listen()
+        assert client.is_idle
+        assert b"could not be replayed" in client.errors[0]
+
+
+def test_a_replica_that_takes_writes_is_no_proof_that_it_has_them() -> None:
+    with grouped(routing="read_write_split") as world:
+        client = LedgerClient(world, 0)
+        for name in ("two", "three"):
+            world.find(name).paused = True
+            world.open_by_mistake(world.find(name))
+        for kind in ("insert", "read"):
+            world.pass_time(5.0)
+            client.listen()
+            client.ask_one(kind)
+        world.pass_time(5.0)
+        client.listen()
+        assert client.is_idle
 
 
 class Failovers(RuleBasedStateMachine):
