@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .target_group import TargetGroup
     from .target_unit import TargetUnit
 
-__all__ = ["FateFinder"]
+__all__ = ["LONGEST_PAUSE", "FateFinder"]
 
 #: Kinds of topology in which a write keeps its GTID on all servers; and where being absent is final.
 _COMPARABLE: Final = frozenset({"replication", "group_replication"})
@@ -43,6 +43,9 @@ MAX_LOOKS: Final = 12
 
 #: Seconds between two looks whether there is a writer.
 WRITER_PAUSE = 0.02
+
+#: What the pause grows to where asking fails again and again.
+LONGEST_PAUSE = 0.5
 
 
 class _NoProof(Exception):
@@ -90,6 +93,7 @@ class FateFinder:
     @inlineCallbacks
     def _find(self, connection: BackendConnection, known: Known) -> Generator[Deferred[Any], Any, Fate]:
         """Ask until there is an answer: the writer may go away in the middle."""
+        pause = WRITER_PAUSE
         while True:
             try:
                 fate: Fate = yield self._ask(connection, known)
@@ -102,7 +106,8 @@ class FateFinder:
                 self.log.debug("the writer could not be asked: {problem}", problem=problem)
             else:
                 return fate
-            yield deferLater(self._clock, PAUSE)
+            yield deferLater(self._clock, pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     @inlineCallbacks
     def _ask(self, connection: BackendConnection, known: Known) -> Generator[Deferred[Any], Any, Fate]:

@@ -7,7 +7,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from proxy.fate_finding import FateFinder
+from proxy.fate_finding import LONGEST_PAUSE, FateFinder
 from proxy.mysql.backend.connection import BackendConnection
 from proxy.mysql.backend.connector import PoolKey
 from proxy.mysql.backend.errors import ConnectFailed
@@ -211,7 +211,7 @@ class TestAnotherServer:
         scene.new.is_there = False
         assert scene.ask(for_seconds=2.0) is None
         scene.new.is_there = True
-        scene.clock.advance(0.2)
+        scene.clock.advance(LONGEST_PAUSE)
         assert scene.fates == [Fate.NOT_COMMITTED]
 
     def test_it_is_not_waited_for_for_ever(self, scene: Scene) -> None:
