@@ -16,7 +16,18 @@ from .server import ServerPeer
 from .statements import StatementClient, StatementServer, statement_world
 from .world import World
 
-__all__ = ["FailingServer", "KnownFate", "demoted", "errno", "failing_world", "ran", "servant"]
+__all__ = [
+    "FailingServer",
+    "KnownFate",
+    "answer_of",
+    "demoted",
+    "errno",
+    "failing_world",
+    "failover",
+    "lose",
+    "ran",
+    "servant",
+]
 
 QUERY = 0x03
 
@@ -127,3 +138,21 @@ def servant(client: ClientPeer | StatementClient) -> ServerPeer:
         if each.session is not None and each.session.thread == thread and each.line.connected
     ]
     return found
+
+
+def failover(world: World) -> KnownFate:
+    """What the world's clients ask about writes in doubt."""
+    found = world.context.failover
+    assert isinstance(found, KnownFate)
+    return found
+
+
+def lose(client: StatementClient, *, rudely: bool = True) -> None:
+    """The connection that the client has breaks."""
+    servant(client).line.hang_up(rudely=rudely)
+    client.world.settle()
+
+
+def answer_of(client: StatementClient) -> list[bytes]:
+    """What has come for the client."""
+    return [payload for _, payload in p.split(client.peer.take())]

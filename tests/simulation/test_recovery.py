@@ -11,7 +11,17 @@ from proxy.mysql.session.fate import Fate
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.session.readings import GUARD
 from tests.peers import packets as p
-from tests.peers.failing import FailingServer, KnownFate, demoted, errno, failing_world, ran, servant
+from tests.peers.failing import (
+    FailingServer,
+    answer_of,
+    demoted,
+    errno,
+    failing_world,
+    failover,
+    lose,
+    ran,
+    servant,
+)
 from tests.peers.statements import EXECUTE, StatementClient, cut
 from tests.peers.world import World
 
@@ -31,12 +41,6 @@ def client(world: World) -> StatementClient:
     return StatementClient(world)
 
 
-def failover(world: World) -> KnownFate:
-    found = world.context.failover
-    assert isinstance(found, KnownFate)
-    return found
-
-
 def lose_during(
     client: StatementClient, text: str, *, is_run: bool = True, rudely: bool = True
 ) -> list[bytes]:
@@ -45,16 +49,6 @@ def lose_during(
     assert client.query(text) == []
     lose(client, rudely=rudely)
     return answer_of(client)
-
-
-def lose(client: StatementClient, *, rudely: bool = True) -> None:
-    """The connection that the client has breaks."""
-    servant(client).line.hang_up(rudely=rudely)
-    client.world.settle()
-
-
-def answer_of(client: StatementClient) -> list[bytes]:
-    return [payload for _, payload in p.split(client.peer.take())]
 
 
 def is_at_ease(client: StatementClient) -> bool:

@@ -13,7 +13,17 @@ from proxy.mysql.session.settings import FRESH
 from proxy.mysql.session.statement_kind import StatementKinds
 from tests.peers import packets as p
 from tests.peers.client import ClientPeer
-from tests.peers.failing import FailingServer, KnownFate, demoted, errno, failing_world, ran, servant
+from tests.peers.failing import (
+    FailingServer,
+    answer_of,
+    demoted,
+    errno,
+    failing_world,
+    failover,
+    lose,
+    ran,
+    servant,
+)
 from tests.peers.group_world import GroupWorld, grouped
 from tests.peers.statements import EXECUTE, StatementClient
 from tests.peers.world import World
@@ -32,22 +42,6 @@ def world() -> Iterator[World]:
 def safe() -> Iterator[World]:
     with failing_world(cap=3, transaction_replay="safe") as world:
         yield world
-
-
-def failover(world: World) -> KnownFate:
-    found = world.context.failover
-    assert isinstance(found, KnownFate)
-    return found
-
-
-def lose(client: StatementClient) -> None:
-    """The connection that the client has breaks."""
-    servant(client).line.hang_up(rudely=True)
-    client.world.settle()
-
-
-def answer_of(client: StatementClient) -> list[bytes]:
-    return [payload for _, payload in p.split(client.peer.take())]
 
 
 def lose_during(client: StatementClient, text: str) -> list[bytes]:

@@ -8,7 +8,16 @@ import pytest
 from proxy.mysql.frontend.replay_phase import MAX_REPLAYS
 from proxy.mysql.session.fate import Fate
 from tests.peers import packets as p
-from tests.peers.failing import FailingServer, KnownFate, demoted, errno, failing_world, ran, servant
+from tests.peers.failing import (
+    FailingServer,
+    answer_of,
+    demoted,
+    errno,
+    failing_world,
+    failover,
+    lose,
+    ran,
+)
 from tests.peers.statements import EXECUTE, StatementClient
 from tests.peers.world import World
 
@@ -27,25 +36,10 @@ def client(world: World) -> StatementClient:
     return StatementClient(world)
 
 
-def failover(world: World) -> KnownFate:
-    found = world.context.failover
-    assert isinstance(found, KnownFate)
-    return found
-
-
 def begin(client: StatementClient, *texts: str) -> None:
     """A transaction with a row in it, and more."""
     for text in ("BEGIN", "INSERT 1", *texts):
         assert errno(client.query(text)) == 0
-
-
-def lose(client: StatementClient) -> None:
-    servant(client).line.hang_up(rudely=True)
-    client.world.settle()
-
-
-def answer_of(client: StatementClient) -> list[bytes]:
-    return [payload for _, payload in p.split(client.peer.take())]
 
 
 def lose_during(client: StatementClient, text: str) -> list[bytes]:
