@@ -144,7 +144,7 @@ connections per second, log level `warn` |
 - TLS, transactions, pinned sessions, sessions with different settings side by side, large statements.
 - Statements that a client prepares anew for each execution, and more of them than a connection keeps.
 - Writes, and statements that keep the database busy: both make the relay's share smaller.
-- Behaviour over hours, and failover.
+- Behaviour over hours.
 """
 
 

@@ -41,6 +41,14 @@ def test_a_new_document_keeps_the_section() -> None:
     assert kept(DOCUMENT, DOCUMENT) == DOCUMENT
 
 
+def test_a_new_document_keeps_what_is_measured_apart() -> None:
+    with_failover = replaced(DOCUMENT, "## Failover\n\nFast.\n", "## Failover\n")
+    once = replaced(with_failover, section(RESULTS), "## Memory\n")
+    again = kept(once, DOCUMENT)
+    assert "\nFast.\n" in again
+    assert again.count("## Failover") == again.count("## Memory") == 1
+
+
 def test_the_peak_of_this_process() -> None:
     footprint.forget_peak(os.getpid())
     before = footprint.resident(os.getpid())
