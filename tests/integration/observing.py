@@ -8,16 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from proxy.demo.child import LOOPBACK, die_with_parent
+from proxy.demo.child import LOOPBACK
+
+from .own_process import own_process
 
 __all__ = ["Observer", "observing"]
 
-STOP_LIMIT = 30.0
 CONNECT_TIMEOUT = 10.0
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Observer:
@@ -52,26 +51,8 @@ def observing(
 ) -> Iterator[Observer]:
     """Start one, and end it."""
     arguments = [host, str(port), user, password, topology]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.observing", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-    )
-    try:
+    with own_process("tests.integration.observing", arguments) as process:
         yield Observer(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(STOP_LIMIT)
-        finally:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 def _main(host: str, port: str, user: str, password: str, topology: str) -> None:

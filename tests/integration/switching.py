@@ -10,17 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from proxy.demo.child import LOOPBACK, die_with_parent
+from proxy.demo.child import LOOPBACK
+
+from .own_process import own_process
 
 __all__ = ["Switching", "switching"]
 
-STOP_LIMIT = 30.0
 ANSWER_LIMIT = 120.0
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Switching:
@@ -66,24 +65,8 @@ def switching(
 ) -> Iterator[Switching]:
     """Start one for servers at some ports, and end it."""
     arguments = [json.dumps(list(ports)), user, password, *replication]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.switching", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only calls into a library loaded before
-    )
-    try:
+    with own_process("tests.integration.switching", arguments) as process:
         yield Switching(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(STOP_LIMIT)
-        finally:
-            process.kill()
-            process.wait()
 
 
 def _main(ports: str, user: str, password: str, repl_user: str, repl_password: str) -> None:

@@ -105,13 +105,6 @@ class PinLedger:
         """The pinned session of a client; None if it is not pinned."""
         return self._sessions.get(client)
 
-    def pinned_by_user(self) -> dict[str, int]:
-        """How many sessions of each user are pinned."""
-        found: dict[str, int] = {}
-        for session in self._sessions.values():
-            found[session.user] = found.get(session.user, 0) + 1
-        return found
-
     # What happens
 
     def pinned(

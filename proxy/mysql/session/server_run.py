@@ -9,7 +9,7 @@ import math
 
 import attrs
 
-__all__ = ["CLOSE", "StartWindow", "was_restarted"]
+__all__ = ["CLOSE", "StartWindow"]
 
 #: Seconds that ``Uptime`` and the two clocks may be wrong by.
 CLOSE = 1.1
@@ -35,13 +35,3 @@ class StartWindow:
         if opened_at < self.earliest:
             return True
         return None if opened_at < self.latest else False
-
-
-def was_restarted(opened_at: float, asked_at: float, answered_at: float, uptime: float) -> bool | None:
-    """Whether the server that answers with ``uptime`` began to run after the connection was opened.
-
-    Times in seconds on the proxy's clock. None if that cannot be told.
-    """
-    window = StartWindow()
-    window.narrow(asked_at, answered_at, uptime)
-    return window.is_after(opened_at)

@@ -134,10 +134,3 @@ def test_a_session_that_is_not_pinned_is_no_error(what: str) -> None:
     getattr(ledger, what)(1, 0.0)
     assert ledger.unpinned(1, LOCK, 0.0) is None
     assert len(ledger) == 0
-
-
-def test_pinned_sessions_by_user() -> None:
-    ledger = PinLedger()
-    for client, user in ((1, "app"), (2, "app"), (3, "web")):
-        ledger.pinned(client, user, [LOCK], GET_LOCK, 0.0)
-    assert ledger.pinned_by_user() == {"app": 2, "web": 1}

@@ -2,9 +2,16 @@
 
 import pytest
 
-from proxy.mysql.session.server_run import CLOSE, StartWindow, was_restarted
+from proxy.mysql.session.server_run import CLOSE, StartWindow
 
 OPENED = 1000.0
+
+
+def was_restarted(opened_at: float, asked_at: float, answered_at: float, uptime: float) -> bool | None:
+    """What one answer tells."""
+    window = StartWindow()
+    window.narrow(asked_at, answered_at, uptime)
+    return window.is_after(opened_at)
 
 
 @pytest.mark.parametrize(
