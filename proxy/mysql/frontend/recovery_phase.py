@@ -244,12 +244,16 @@ class RecoveryPhase(ReplayPhase):
             return rolled_back("the database connection was lost, what the statement did is rolled back")
         return loss_error(value)
 
-    def _send_again(self, connection: BackendConnection) -> None:
-        """The transaction is where it was before the present command."""
+    def _take_up_again(self) -> None:
+        """The present command is as it was before it was sent."""
         self._packet = self._retained
         if self._copy is not None:
             self._copy = type(self._copy)()
         self._shifted = self._lowered = None
+
+    def _send_again(self, connection: BackendConnection) -> None:
+        """The transaction is where it was before the present command."""
+        self._take_up_again()
         self._send(connection)
 
     def _course(self) -> _Course:
@@ -306,10 +310,7 @@ class RecoveryPhase(ReplayPhase):
             client=self.channel.number,
             reason=reason,
         )
-        self._packet = self._retained
-        if self._copy is not None:
-            self._copy = type(self._copy)()
-        self._shifted = self._lowered = None
+        self._take_up_again()
         self._stage = Stage.BUSY
         if is_sent and self.value.status & _AUTOCOMMIT and self._has_text:
             # It may have been run once already, and a view may call what writes.
