@@ -10,6 +10,9 @@ MANIFEST := pyproject.toml setup.cfg
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 # Flags for pytest, as in `make test ARGS="-k pins"`.
 ARGS ?=
+# The workers that share the tests, each with databases of its own. With flags there is one, the caller itself,
+# so that -x, -s and --pdb do what they say.
+WORKERS ?= $(if $(strip $(ARGS)),0,4)
 # The cases of `make test-long` for each vendor.
 LONG ?= 3000
 # The databases of `make test-containers`.
@@ -26,12 +29,14 @@ help: ## this list
 run: $(VENV)/demo.stamp ## start the demo: a database with sample data, and the proxy before it
 	@exec $(BIN)/rds-proxy demo
 
+# Hundreds of proxies start in the tests, and would compile themselves again where the environment forbids Python
+# to keep what it has compiled.
 .PHONY: test
 test: $(VENV)/dev.stamp ## run all tests, those with a real database too
 	@$(BIN)/python -m proxy.demo.install --with-plugins $(PLUGINS)
 	@$(BIN)/python -m tests.mysql_server $(MYSQL)
 	@$(BIN)/python -m tests.drivers.install
-	@$(BIN)/python -m pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 .PHONY: test-long
 test-long: $(VENV)/dev.stamp ## thousands of random sessions that share connections (LONG=20000 ARGS="-k mysql")

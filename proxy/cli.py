@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from . import __version__
 from .config import Config, ConfigError, load
-from .credentials import CredentialProblem, CredentialStore, SecretsFile
+from .credentials import CredentialStore, SecretError
+from .iam.key_file import load_key_file
+from .secrets_at_hand import NOT_ASKED, secrets_at_hand
 from .settings import check_files
 
 __all__ = ["main", "notes"]
@@ -117,15 +119,18 @@ def notes(config: Config) -> Iterator[str]:
     yield from _unreadable("proxy.tls_private_key", proxy.tls_private_key)
     for index, target in enumerate(config.target_group.targets):
         yield from _unreadable(f"target_group.targets[{index}].tls_ca", target.tls_ca)
-    if not proxy.auth:
+    yield from _key_file("proxy.iam.key_store_file", proxy.iam.key_store_file)
+    yield from _key_file("proxy.iam.sts_policies", proxy.iam.sts_policies)
+    ways = (proxy.default_auth_scheme, proxy.pass_through_users, proxy.auth_query)
+    has_others = ways != ("NONE", "off", "")
+    if not proxy.auth and not has_others:
         yield "proxy.auth: is empty, so no client can log in"
         return
-    store = CredentialStore(proxy.auth, SecretsFile(proxy.secrets_file))
-    problems: list[CredentialProblem] = []
-    # A secrets file answers at once, so no reactor is needed to hear the end of the refresh.
-    store.refresh().addCallback(problems.extend)
+    store, problems = secrets_at_hand(config)
     for problem in problems:
         yield f"proxy.auth: {problem}"
+    if has_others or any(problem.reason == NOT_ASKED for problem in problems):
+        return
     group = config.target_group
     yield from _unknown_user(store, "target_group.monitor_user_name", group.monitor_user_name)
     replication_user = group.switchover.replication_user_name
@@ -135,6 +140,18 @@ def notes(config: Config) -> Iterator[str]:
 def _unknown_user(store: CredentialStore, option: str, user: str) -> Iterator[str]:
     if user and store.lookup(user) is None:
         yield f"{option}: no secret of proxy.auth is for user {user!r}"
+
+
+def _key_file(option: str, path: str) -> Iterator[str]:
+    if not path:
+        return
+    try:
+        found = load_key_file(path)
+    except SecretError as problem:
+        yield f"{option}: {path} {problem.reason}"
+        return
+    for text in (*found.problems, *found.warnings):
+        yield f"{option}: {text}"
 
 
 def _unreadable(option: str, path: str) -> Iterator[str]:

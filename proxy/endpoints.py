@@ -1,21 +1,23 @@
 """What the clients of each endpoint share, by the endpoint's name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
 from .config import Config, EndpointConfig, endpoints
 from .config.endpoint_options import READ_WRITE_SPLIT
-from .credentials.source import Credential
+from .mysql.frontend.accounts import Accounts
 from .mysql.frontend.context import EndpointContext
 from .mysql.frontend.registry import ClientRegistry
+from .mysql.frontend.throttle import FailedLogins
 from .mysql.session.read_functions import read_functions
 from .mysql.session.screen import Screen
 from .mysql.session.statement_kind import StatementKinds
 from .mysql.wire.auth.rsa import RsaKeyPair
-from .settings import client_options, server_tls
+from .settings import client_options, endpoint_names, server_tls, tenant_options, throttle_options
 from .target_group import TargetGroup
+from .tenants.rules import Tenants
 
 __all__ = ["Endpoints"]
 
@@ -23,11 +25,12 @@ __all__ = ["Endpoints"]
 class Endpoints:
     """The context of each endpoint, and the one registry of all their clients."""
 
-    def __init__(
-        self, config: Config, group: TargetGroup, credential: Callable[[str], Credential | None], clock: Any
-    ) -> None:
+    def __init__(self, config: Config, group: TargetGroup, accounts: Accounts, clock: Any) -> None:
         """ValueError where the certificate cannot be used."""
         self._group = group
+        self._config = config
+        self.tenants = Tenants(*tenant_options(config))
+        group.expect(self.tenants.expected())
         self._configs = {endpoint.name: endpoint for endpoint in endpoints(config.proxy)}
         first, *others = self._configs.values()
         self.default = EndpointContext(
@@ -37,7 +40,9 @@ class Endpoints:
             options=client_options(config, first),
             facts=group.facts,
             ready=group.ready,
-            credential=credential,
+            accounts=accounts,
+            tenants=self.tenants,
+            failed_log_ins=FailedLogins(clock, lambda: throttle_options(self._config)),
             may_kill=group.may_kill,
             tls=server_tls(config),
             rsa_key=RsaKeyPair.generate(),
@@ -47,6 +52,8 @@ class Endpoints:
             read_route=group.reader_route(lambda: self._configs[first.name]),
             write_route=group.writer_route,
             kinds=self._kinds(first),
+            name=first.name,
+            endpoint_names=endpoint_names(config),
         )
         self.registry = ClientRegistry(self.default)
         self.default.find_client = self.registry.find
@@ -66,6 +73,8 @@ class Endpoints:
             kinds=self._kinds(endpoint),
             writes=writes,
             options=client_options(config, endpoint),
+            name=endpoint.name,
+            endpoint_names=endpoint_names(config),
         )
 
     def __iter__(self) -> Iterator[tuple[EndpointConfig, EndpointContext]]:
@@ -75,6 +84,9 @@ class Endpoints:
     def reconfigure(self, config: Config) -> None:
         """Options that may change while running are those of this configuration. ValueError, OSError."""
         tls = server_tls(config)
+        self._config = config
+        self.tenants.reconfigure(*tenant_options(config))
+        self._group.expect(self.tenants.expected())
         screen = self.default.screen
         if screen.cached_verdicts != config.proxy.statement_cache_entries:
             screen = Screen(config.proxy.statement_cache_entries)
@@ -85,6 +97,7 @@ class Endpoints:
             self._configs[endpoint.name] = endpoint
             context = self._contexts[endpoint.name]
             context.options = client_options(config, endpoint)
+            context.endpoint_names = endpoint_names(config)
             context.tls, context.screen = tls, screen
             context.kinds = self._kinds(endpoint)
 

@@ -14,6 +14,7 @@ __all__ = [
     "connection_lost",
     "diagnostics_gone",
     "internal_error",
+    "idle_in_transaction",
     "in_transaction",
     "interrupted",
     "malformed",
@@ -24,13 +25,19 @@ __all__ = [
     "proxy_header_refused",
     "queue_full",
     "rate_limit_exceeded",
+    "read_only_user",
     "refused_command",
     "rolled_back",
+    "schema_denied",
     "shutting_down",
+    "statement_rate_exceeded",
+    "statement_too_slow",
     "switchover_failed",
     "tls_required",
     "too_many_clients",
+    "too_many_failed_log_ins",
     "too_many_from_address",
+    "too_many_of_tenant",
     "too_many_of_user",
     "too_many_statements",
     "unknown_command",
@@ -38,6 +45,7 @@ __all__ = [
     "unknown_thread",
     "unpreparable",
     "unsupported_clause",
+    "value_refused",
     "wrong_proxy_statement",
     "variables_gone",
     "wrong_sequence",
@@ -79,9 +87,39 @@ def queue_full() -> ClientError:
     return ClientError(9501, "HY000", "rds-proxy: the queue for database connections is full")
 
 
+def tenant_queue_full(tenant: str, limit: int, used: int, most: int) -> ClientError:
+    """The tenant has all connections it may have, and its connection_borrow_queue_length is reached."""
+    return ClientError(
+        9501,
+        "HY000",
+        f"rds-proxy: tenant {tenant[:64]} uses {used} of at most {most} database connections,"
+        f" and {limit} of its clients wait for one, as many as may",
+    )
+
+
+def tenant_timeout(tenant: str, seconds: float) -> ClientError:
+    """The tenant's own connection_borrow_timeout is over."""
+    return ClientError(
+        9501,
+        "HY000",
+        "Timed-out waiting to acquire database connection"
+        f" (rds-proxy: connection_borrow_timeout of tenant {tenant[:64]}, {seconds:g} s)",
+    )
+
+
 def too_many_clients(limit: int) -> ClientError:
     """max_client_connections is reached."""
     return ClientError(1040, "HY000", f"Number simultaneous connections exceeded ({limit})")
+
+
+def too_many_failed_log_ins() -> ClientError:
+    """failed_login_max_waiting is reached, and the client would have to wait."""
+    return ClientError(1040, "HY000", "rds-proxy: Number simultaneous failed log-ins exceeded")
+
+
+def iam_rate_exceeded() -> ClientError:
+    """iam_authentication_rate_limit is exceeded."""
+    return ClientError(1040, "HY000", "IAM authentication rate limit exceeded")
 
 
 def too_many_from_address(address: str, limit: int) -> ClientError:
@@ -98,6 +136,63 @@ def too_many_of_user(username: str) -> ClientError:
         "42000",
         f"User {username[:64]} already has more than 'max_client_connections_per_user' active connections",
     )
+
+
+def schema_denied(username: str, schema: str) -> ClientError:
+    """A schema that is not among the tenant's ``allowed_schemas``; MySQL's ER_DBACCESS_DENIED_ERROR."""
+    return ClientError(
+        1044, "42000", f"Access denied for user '{username[:64]}'@'%' to database '{schema[:64]}'"
+    )
+
+
+def too_many_of_tenant(tenant: str, limit: int) -> ClientError:
+    """The tenant's max_client_connections is reached; MySQL's ER_USER_LIMIT_REACHED."""
+    return _exceeded(tenant, "max_client_connections", limit)
+
+
+def statement_rate_exceeded(username: str, limit: float) -> ClientError:
+    """The tenant's statements_per_second and its burst are used up; the statement was not run."""
+    return _exceeded(username, "statements_per_second", limit)
+
+
+def _exceeded(who: str, resource: str, limit: float) -> ClientError:
+    return ClientError(
+        1226, "42000", f"User '{who[:128]}' has exceeded the '{resource}' resource (current value: {limit:g})"
+    )
+
+
+def read_only_user(username: str) -> ClientError:
+    """A statement that is not certain to only read, of a user or tenant that may only read."""
+    return ClientError(
+        1290,
+        "HY000",
+        f"The rds-proxy is running user '{username[:64]}' with the read_only option so it cannot execute this"
+        " statement",
+    )
+
+
+def statement_too_slow(*, is_mariadb: bool) -> ClientError:
+    """The tenant's max_execution_time is over: the vendor's own error for its own limit."""
+    if is_mariadb:
+        return ClientError(1969, "70100", "Query execution was interrupted (max_statement_time exceeded)")
+    return ClientError(
+        3024, "HY000", "Query execution was interrupted, maximum statement execution time exceeded"
+    )
+
+
+def idle_in_transaction() -> ClientError:
+    """The tenant's idle_in_transaction_timeout is over; MySQL's ER_CLIENT_INTERACTION_TIMEOUT."""
+    return ClientError(
+        4031,
+        "HY000",
+        "The client was disconnected by the server because of inactivity. See idle_in_transaction_timeout of"
+        " rds-proxy for configuring this behavior.",
+    )
+
+
+def value_refused(name: str, value: str) -> ClientError:
+    """A session variable beyond what the tenant may have; MySQL's ER_WRONG_VALUE_FOR_VAR."""
+    return ClientError(1231, "42000", f"Variable '{name}' can't be set to the value of '{value[:64]}'")
 
 
 def rate_limit_exceeded(limit: int) -> ClientError:

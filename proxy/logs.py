@@ -75,6 +75,11 @@ def _level(event: LogEvent) -> str:
     return "info" if level is None else str(level.name)
 
 
+def _endpoint(event: LogEvent) -> str:
+    """The event's own; the default one stands for the whole proxy."""
+    return str(event.get("endpoint", "default"))
+
+
 def text_line(event: LogEvent) -> str | None:
     """As in the log group /aws/rds/proxy/NAME: time, level, endpoint, message."""
     text = formatEvent(event)
@@ -84,7 +89,8 @@ def text_line(event: LogEvent) -> str | None:
     failure = event.get("log_failure")
     if failure is not None:
         text += "\n" + failure.getTraceback().replace("\n", "\n\t")
-    return f"{_time(event)} [{_level(event).upper()}] [proxyEndpoint=default] {text}\n"
+    endpoint = _endpoint(event).translate(_CONTROLS)
+    return f"{_time(event)} [{_level(event).upper()}] [proxyEndpoint={endpoint}] {text}\n"
 
 
 def json_line(event: LogEvent) -> str | None:
@@ -96,7 +102,7 @@ def json_line(event: LogEvent) -> str | None:
         "time": _time(event),
         "level": _level(event),
         "namespace": event.get("log_namespace", ""),
-        "endpoint": "default",
+        "endpoint": _endpoint(event),
         "message": text,
     }
     for key, value in event.items():

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .config import Config, ConfigError, load
-from .credentials import CredentialStore, SecretsFile
 from .query_client import TIMEOUT, Address, Answer, NoAnswer, ask
+from .secrets_at_hand import secrets_at_hand
 
 __all__ = ["DEFAULT_CONFIG", "add_options", "run", "table"]
 
@@ -140,10 +140,7 @@ def _first_line(path: str) -> bytes:
 
 
 def _secret(config: Config, user: str) -> bytes:
-    found: list[object] = []
-    store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
-    # A secrets file answers at once, so no reactor is needed to hear the end of the refresh.
-    store.refresh().addCallback(found.extend)
+    store, found = secrets_at_hand(config, user=user)
     credential = store.lookup(user)
     if credential is None:
         why = "; ".join(map(str, found)) or f"proxy.auth has no secret of user {user}"

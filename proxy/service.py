@@ -1,6 +1,7 @@
 """ProxyService: builds the parts from the configuration, starts, drains and reloads them."""
 
 import signal
+from collections.abc import Collection
 from typing import Any
 
 from twisted.application.service import Service
@@ -11,9 +12,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .config import Config, ConfigError, changed_options, load
-from .credentials.secrets_file import SecretsFile
-from .credentials.store import CredentialStore
 from .endpoints import Endpoints
+from .hardening import forbid_core_dumps
 from .listeners import Listeners
 from .logs import LogLevels
 from .mysql.frontend.client import ClientConnection
@@ -21,6 +21,7 @@ from .mysql.frontend.context import EndpointContext
 from .mysql.frontend.registry import SWEEP_INTERVAL, ClientRegistry
 from .settings import check_files
 from .target_group import TargetGroup
+from .users import Users
 
 __all__ = ["ProxyService"]
 
@@ -55,13 +56,19 @@ class ProxyService(Service):
         self._path = path
         self._reactor = reactor
         self._debug_timer: Any = None
-        self._store = CredentialStore(config.proxy.auth, SecretsFile(config.proxy.secrets_file))
-        self.group = TargetGroup(config, self._store, reactor)
-        self.endpoints = Endpoints(config, self.group, self._store.lookup, reactor)
+        self.users = Users(config, reactor)
+        self.group = TargetGroup(config, self.users.directory, reactor)
+        self.users.prover.connector = self.group.connector
+        self.users.store.on_change = self._users_changed
+        self.users.directory.on_forgotten = lambda username: self.group.retire_users({username})
+        self.endpoints = Endpoints(config, self.group, self.users.log_ins, reactor)
+        for _, context in self.endpoints:
+            context.secrets = self.users.store.statuses
         self.registry = self.endpoints.registry
         self._sweeping = LoopingCall(self.registry.sweep)
         self._sweeping.clock = reactor
         self._listeners = self._ports()
+        self._watches = False
 
     def _ports(self) -> Listeners:
         first, *others = self.endpoints
@@ -88,11 +95,13 @@ class ProxyService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if not self._listeners:
             self.privilegedStartService()
+        if not self.config.proxy.allow_core_dumps:
+            forbid_core_dumps()
         self._watch_debug_logging()
         self._sweeping.start(SWEEP_INTERVAL, now=False).addErrback(
             lambda failure: self.log.failure("idle clients are no longer closed", failure)
         )
-        self._refresh_secrets().addCallback(lambda _: self.group.start())
+        self._log_problems(self.users.start()).addCallback(lambda _: self._watch_targets())
         targets = ", ".join(name for name, _ in self.group.pools())
         for endpoint, name in self._listeners.endpoints():
             self.log.info(
@@ -102,16 +111,19 @@ class ProxyService(Service):
                 targets=targets,
             )
 
-    def _refresh_secrets(self) -> defer.Deferred[None]:
-        def loaded(problems: list[Any]) -> None:
-            for problem in problems:
-                self.log.warn("{problem}", problem=problem)
+    def _users_changed(self, names: Collection[str]) -> None:
+        self.group.retire_users(names)
+        # One secret that cannot be had does not keep the users of all others waiting.
+        if self.running and self.group.has_monitor_user():
+            self._watch_targets()
 
-        return (
-            self._store.refresh()
-            .addCallback(loaded)
-            .addErrback(lambda failure: self.log.failure("secrets could not be loaded", failure))
-        )
+    def _watch_targets(self) -> None:
+        if not self._watches:
+            self._watches = True
+            self.group.start()
+
+    def _log_problems(self, refresh: defer.Deferred[Any]) -> defer.Deferred[Any]:
+        return refresh.addErrback(lambda failure: self.log.failure("secrets could not be loaded", failure))
 
     # Reload
 
@@ -141,19 +153,8 @@ class ProxyService(Service):
         before, self.config = self.config, new
         if (before.log, before.proxy.debug_logging) != (new.log, new.proxy.debug_logging):
             self._watch_debug_logging()
-        generations = self._generations()
-        self._store.replace(new.proxy.auth, SecretsFile(new.proxy.secrets_file))
-        self._refresh_secrets().addCallback(lambda _: self._secrets_reloaded(generations))
+        self._log_problems(self.users.reconfigure(new))
         self.log.info("reloaded; changed: {changed}", changed=", ".join(changes.reloadable) or "nothing")
-
-    def _generations(self) -> dict[str, int]:
-        return {credential.username: credential.generation for credential in self._store.credentials()}
-
-    def _secrets_reloaded(self, before: dict[str, int]) -> None:
-        """Connections that were opened with a password that is no longer the present one retire."""
-        now = self._generations()
-        if any(now.get(username) != generation for username, generation in before.items()):
-            self.group.retire_all()
 
     def _watch_debug_logging(self) -> None:
         """debug_logging lowers the level, for a day."""
@@ -193,6 +194,7 @@ class ProxyService(Service):
         stopped.addTimeout(POOL_STOP_TIMEOUT, self._reactor, onTimeoutCancel=lambda *_: None)
         stopped.addErrback(self._pool_not_stopped)
         yield stopped
+        self.users.stop()
         self.log.info("drained")
 
     def _pool_not_stopped(self, failure: Failure) -> None:

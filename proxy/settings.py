@@ -5,12 +5,26 @@ from pathlib import Path
 
 import attrs
 
-from .config import Config, EndpointConfig, TargetConfig, TargetGroupConfig, endpoints
+from .config import (
+    Config,
+    EndpointConfig,
+    TargetConfig,
+    TargetGroupConfig,
+    TenantConfig,
+    endpoints,
+    iam_region,
+    iam_resource_id,
+)
+from .credentials.options import StoreOptions
+from .credentials.source import SecretError
+from .iam.key_file import load_key_file
+from .iam.verifier import TokenOptions
 from .mysql.backend.connector import Target
 from .mysql.backend.errors import TargetError, UnfitTarget
 from .mysql.backend.probe import ProbeResult
 from .mysql.backend.tls import TargetTls, TlsMode
 from .mysql.frontend.context import ClientOptions, ServerFacts
+from .mysql.frontend.throttle import ThrottleOptions
 from .mysql.frontend.tls import ServerTls
 from .mysql.wire.compression import Algorithm
 from .mysql.wire.compression_choice import Compression
@@ -29,6 +43,7 @@ __all__ = [
     "check_files",
     "client_options",
     "connection_cap",
+    "endpoint_names",
     "health_reason",
     "pool_limits",
     "reader_options",
@@ -37,8 +52,12 @@ __all__ = [
     "server_facts",
     "server_tls",
     "statement_cap",
+    "store_options",
     "switchover_options",
     "target",
+    "tenant_options",
+    "throttle_options",
+    "token_options",
 ]
 
 #: Of the target's max_connections, left to the proxy's monitor, its KILLs and the operator.
@@ -71,6 +90,45 @@ def client_options(config: Config, endpoint: EndpointConfig) -> ClientOptions:
         whole_command_size=memory // 8,
         closing_packet_size=memory // 4,
         balancers=Networks.parse(proxy.proxy_protocol_networks),
+    )
+
+
+def store_options(config: Config) -> StoreOptions:
+    """How often secrets are looked at."""
+    names = [field.name for field in attrs.fields(StoreOptions)]
+    return StoreOptions(**{name: getattr(config.proxy, name) for name in names})
+
+
+def token_options(config: Config) -> TokenOptions:
+    """What a client's IAM token is compared with."""
+    options = config.proxy.iam
+    return TokenOptions(
+        region=iam_region(config.proxy),
+        account_id=options.account_id,
+        resource_id=iam_resource_id(config.proxy),
+        clock_skew=options.clock_skew,
+        max_token_size=options.max_token_size,
+    )
+
+
+def endpoint_names(config: Config) -> frozenset[str]:
+    """What clients call the proxy, as host or host:port in lower case."""
+    return frozenset(name.lower() for name in config.proxy.iam.endpoint_names)
+
+
+def tenant_options(config: Config) -> tuple[tuple[TenantConfig, ...], str, int]:
+    """What tells tenants apart, and how many."""
+    return config.proxy.tenants, config.proxy.tenant_attribute, config.proxy.max_tenants
+
+
+def throttle_options(config: Config) -> ThrottleOptions:
+    """How clients that fail to log in are slowed down."""
+    proxy = config.proxy
+    return ThrottleOptions(
+        threshold=proxy.failed_login_threshold,
+        delay=proxy.failed_login_delay,
+        max_delay=proxy.failed_login_max_delay,
+        max_waiting=proxy.failed_login_max_waiting,
     )
 
 
@@ -190,6 +248,8 @@ def server_tls(config: Config) -> ServerTls | None:
 def check_files(config: Config) -> None:
     """Load what the configuration names, as the start does. ValueError, OSError."""
     server_tls(config)
+    for key_file in (config.proxy.iam.key_store_file, config.proxy.iam.sts_policies):
+        _check_key_file(key_file)
     for options in config.target_group.targets:
         target(options)
     for index, endpoint in enumerate(endpoints(config.proxy)):
@@ -199,6 +259,15 @@ def check_files(config: Config) -> None:
             raise ValueError(
                 f"{where}.socket: {len(path)} bytes long, at most {MAX_SOCKET_PATH} are possible"
             )
+
+
+def _check_key_file(path: str) -> None:
+    if not path:
+        return
+    try:
+        load_key_file(path)
+    except SecretError as problem:
+        raise ValueError(f"{path} {problem.reason}") from None
 
 
 def health_reason(problem: BaseException) -> HealthReason:

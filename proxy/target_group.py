@@ -1,6 +1,6 @@
 """The target group: who is the writer, who are the readers, and what becomes of clients when that changes."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -8,12 +8,13 @@ from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succ
 from twisted.logger import Logger
 
 from .config import Config, EndpointConfig, TargetConfig
+from .credentials.directory import Directory
 from .credentials.source import Credential
-from .credentials.store import CredentialStore
 from .fate_finding import FateFinder
 from .group_switchover import GroupSwitchover
 from .group_warnings import GroupWarnings
 from .mysql.backend.connection import BackendConnection
+from .mysql.backend.connector import BackendConnector
 from .mysql.frontend.context import ServerFacts
 from .mysql.session.fate import Fate
 from .pool.pool import Pool
@@ -26,6 +27,7 @@ from .targets.reader_route import Reader, ReaderRoute
 from .targets.routes import WriterRoute
 from .targets.rows import TargetRow
 from .targets.switchover import SwitchoverReport
+from .tenants.tenant import Tenant
 
 __all__ = ["TargetGroup"]
 
@@ -38,9 +40,9 @@ class TargetGroup:
 
     log = Logger()
 
-    def __init__(self, config: Config, store: CredentialStore, clock: Any) -> None:
+    def __init__(self, config: Config, users: Directory, clock: Any) -> None:
         self.config = config
-        self._store = store
+        self._users = users
         self._clock = clock
         self._started = False
         self._electorate = Electorate()
@@ -64,9 +66,11 @@ class TargetGroup:
         #: Targets whose last word is older than the last switchover, and when that was.
         self._stale: dict[TargetUnit, float] = {}
         self._warnings = GroupWarnings()
+        #: Tenants with a least share.
+        self._expected: tuple[Tenant, ...] = ()
 
     def _unit(self, options: TargetConfig) -> TargetUnit:
-        return TargetUnit(self.config, options, self._store, self._clock, self._changed)
+        return TargetUnit(self.config, options, self._users, self._clock, self._changed)
 
     def reader_route(self, endpoint: Callable[[], EndpointConfig]) -> ReaderRoute[BackendConnection]:
         """A route to the readers, as an endpoint's options say."""
@@ -86,6 +90,7 @@ class TargetGroup:
 
     def _start(self, unit: TargetUnit) -> None:
         unit.pool.start()
+        unit.pool.expect(self._expected)
         unit.monitor.start()
         unit.monitor.first_probe().addCallback(lambda _: self._changed())
 
@@ -119,10 +124,16 @@ class TargetGroup:
         unit.pool.stop()
         unit.cut("the target was removed")
 
-    def retire_all(self) -> None:
-        """Replace all connections."""
+    def expect(self, tenants: Iterable[Tenant]) -> None:
+        """Keep these tenants' least shares of the connections, before any of their clients has come."""
+        self._expected = tuple(tenants)
         for unit in self.units.values():
-            unit.pool.retire_all()
+            unit.pool.expect(self._expected)
+
+    def retire_users(self, names: Collection[str]) -> None:
+        """These users have other passwords now: replace their connections, each once nobody uses it."""
+        for unit in self.units.values():
+            unit.retire_users(names)
 
     @inlineCallbacks
     def stop(self) -> Generator[Deferred[Any], Any, None]:
@@ -168,10 +179,19 @@ class TargetGroup:
             return server_facts(self.config, None, None)
         return server_facts(self.config, first.answer, first.fresh_status)
 
+    def has_monitor_user(self) -> bool:
+        """Whether the targets can be asked anything."""
+        return any(unit.monitor_user() is not None for unit in self.units.values())
+
     def versions(self) -> list[tuple[str, bool]]:
         """The version of each server that has answered, and whether it is MariaDB."""
         answers = [unit.answer for unit in self.units.values() if unit.answer is not None]
         return [(answer.version, answer.is_mariadb) for answer in answers]
+
+    def connector(self) -> BackendConnector:
+        """To the target that is asked when any will do: the writer, if there is one."""
+        unit = self._writer or next(iter(self.units.values()))
+        return unit.connector
 
     def pools(self) -> Iterator[tuple[str, Pool[BackendConnection]]]:
         """Each target's name and pool."""
@@ -180,8 +200,7 @@ class TargetGroup:
 
     def may_kill(self, username: str) -> Deferred[bool]:
         """Whether a user has the right to end what others run."""
-        unit = self._writer or next(iter(self.units.values()))
-        return unit.connector.may_kill(username)
+        return self.connector().may_kill(username)
 
     # Who serves
 
@@ -319,8 +338,8 @@ class TargetGroup:
         return self._switchover.start(name, timeout, asked_by)
 
     def credential(self, username: str) -> Credential | None:
-        """What a user logs in with."""
-        return self._store.lookup(username)
+        """What a user logs in with, by a secret."""
+        return self._users.store.lookup(username)
 
     def hold(self) -> None:
         """Lend no connection to the writer, and let it be the writer whatever the targets say."""

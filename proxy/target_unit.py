@@ -1,14 +1,14 @@
 """One target of the group: what opens its connections, their pool, and what watches it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.logger import Logger
 
 from .config import Config, TargetConfig
-from .credentials.store import CredentialStore
+from .credentials.directory import Directory
 from .mysql.backend.connection import BackendConnection
-from .mysql.backend.connector import BackendConnector
+from .mysql.backend.connector import BackendConnector, PoolKey, tenant_of
 from .mysql.backend.probe import Probe, ProbeResult
 from .mysql.backend.set_up import SetUp
 from .mysql.session.gtid_history import GtidHistory
@@ -32,7 +32,7 @@ class TargetUnit:
         self,
         config: Config,
         options: TargetConfig,
-        store: CredentialStore,
+        users: Directory,
         clock: Any,
         on_change: Callable[[], None],
     ) -> None:
@@ -54,16 +54,16 @@ class TargetUnit:
         self.history = GtidHistory()
         #: Status flags of a connection that has done nothing yet.
         self.fresh_status: int | None = None
-        self._store = store
+        self._users = users
         self._clock = clock
         self._on_change = on_change
-        self.connector = BackendConnector(
-            target(options), store.lookup, self._set_up, config.proxy.name, clock
-        )
+        self.connector = BackendConnector(target(options), users, self._set_up, config.proxy.name, clock)
         self.connector.on_open = self._opened
         self.name = self.connector.target.name
         self._addresses = self._address_watch(clock)
-        self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits(config, options, None), clock)
+        self.pool: Pool[BackendConnection] = Pool(
+            self.connector, pool_limits(config, options, None), clock, tenant_of=tenant_of
+        )
         self._probe = Probe(
             self.connector, self.monitor_user, lambda: self.config.target_group.topology, self._addresses
         )
@@ -156,9 +156,15 @@ class TargetUnit:
         """As whom it is probed."""
         name = self.config.target_group.monitor_user_name
         if name:
-            return name if self._store.lookup(name) is not None else None
-        credentials = self._store.credentials()
+            return name if self._users.knows(name) else None
+        credentials = self._users.store.credentials()
         return credentials[0].username if credentials else None
+
+    def retire_users(self, names: Collection[str]) -> None:
+        """Replace the connections of these users, each once nobody uses it."""
+        for key in {each.key for each in self.pool.by_key()}:
+            if isinstance(key, PoolKey) and key.username in names:
+                self.pool.retire(key)
 
     def cut(self, why: str) -> None:
         """End all its connections, whatever runs there."""

@@ -1,27 +1,30 @@
-"""The sections `[log]`, `[proxy]`, `[[proxy.auth]]` and `[[proxy.endpoints]]`: the side that faces clients.
+"""The sections `[log]` and `[proxy]`, with what stands below it: the side that faces clients.
 
 Where RDS has a setting its name, default and range are taken over.
 """
+
+# ruff: noqa: RUF009 - `table` and `tables` return attrs fields, not shared defaults
 
 import re
 
 import attrs
 
+from .credential_options import CredentialOptions, UserAuthConfig
 from .endpoint_options import MAX_ENDPOINTS, EndpointConfig, RoutingOptions
 from .failover_options import FailoverOptions
+from .iam_section import AwsConfig, IamConfig
 from .limit_options import LimitOptions
 from .listener_options import ListenerOptions
-from .options import option, tables
+from .login_options import LoginOptions
+from .options import option, table, tables
+from .tenant_section import MAX_TENANT_SECTIONS, TenantConfig, TenantOptions
 
-__all__ = ["CLIENT_PASSWORD_AUTH_TYPES", "LogConfig", "ProxyConfig", "UserAuthConfig"]
+__all__ = ["LogConfig", "ProxyConfig"]
 
 DAY = 86_400.0
 
 #: MySQL's names of the ways to send packets.
 COMPRESSION_ALGORITHMS = ("zlib", "zstd", "uncompressed")
-
-#: RDS's names of the ways in which a client proves its password; empty leaves the choice open.
-CLIENT_PASSWORD_AUTH_TYPES = ("", "MYSQL_NATIVE_PASSWORD", "MYSQL_CACHING_SHA2_PASSWORD")
 
 #: What pins a session, see docs/pinning.md.
 PINNING_MODES = ("minimal", "rds")
@@ -51,46 +54,6 @@ class LogConfig:
         "info",
         choices=("debug", "info", "warn", "error"),
         description="Least important level that is written.",
-    )
-
-
-@attrs.frozen(kw_only=True)
-class UserAuthConfig:
-    """`[[proxy.auth]]`, RDS's UserAuthConfig: one secret, and so one database user, that clients may use."""
-
-    description: str = option(
-        "", rds_name="Description", description="A note for the reader; the proxy does not use it."
-    )
-    user_name: str = option(
-        "",
-        rds_name="UserName",
-        description="The user the secret is expected to hold. Empty takes whichever user it holds.",
-    )
-    auth_scheme: str = option(
-        "SECRETS",
-        choices=("SECRETS",),
-        rds_name="AuthScheme",
-        description="Where the password comes from. `SECRETS` is the only scheme.",
-    )
-    secret_arn: str = option(
-        rds_name="SecretArn",
-        example="app",
-        description="The secret's name: the name of its table in `proxy.secrets_file`, which may be an ARN.",
-    )
-    iam_auth: str = option(
-        "DISABLED",
-        choices=("DISABLED",),
-        refused={"REQUIRED": "IAM authentication is not supported yet, set DISABLED"},
-        rds_name="IAMAuth",
-        description="Whether clients log in with an IAM token. RDS also knows `REQUIRED`, "
-        "which is not supported yet and refused.",
-    )
-    client_password_auth_type: str = option(
-        "",
-        choices=CLIENT_PASSWORD_AUTH_TYPES,
-        rds_name="ClientPasswordAuthType",
-        description="How a client of this user proves its password. "
-        "Empty takes `proxy.default_client_password_auth_type`.",
     )
 
 
@@ -145,18 +108,6 @@ class _ServiceOptions(ListenerOptions):
     tls_private_key: str = option(
         "", is_path=True, description="PEM file with the private key of `tls_certificate`."
     )
-    secrets_file: str = option(
-        "",
-        is_path=True,
-        description="TOML or JSON file with the secrets that `[[proxy.auth]]` names, each with `username` "
-        "and `password`. Others must have no access to it (mode 0640 or 0600).",
-    )
-    default_client_password_auth_type: str = option(
-        "",
-        choices=CLIENT_PASSWORD_AUTH_TYPES,
-        description="How clients prove their password. Empty goes by the target: "
-        "`MYSQL_CACHING_SHA2_PASSWORD` for MySQL, `MYSQL_NATIVE_PASSWORD` for MariaDB.",
-    )
     drain_timeout: float = option(
         30.0,
         unit="s",
@@ -168,7 +119,7 @@ class _ServiceOptions(ListenerOptions):
         (),
         check=_check_user,
         description="Users of `[[proxy.auth]]` who may see all sessions and the pool with `SHOW PROXY` "
-        "statements and `rds-proxy pins`. Everyone may see the sessions of their own user.",
+        "statements and `rds-proxy pins`. Others see the sessions of their own user and tenant.",
     )
     kill_abandoned_statements: bool = option(
         True,
@@ -191,7 +142,15 @@ class _ServiceOptions(ListenerOptions):
 
 
 @attrs.frozen(kw_only=True)
-class ProxyConfig(LimitOptions, FailoverOptions, RoutingOptions, _ServiceOptions):
+class ProxyConfig(
+    TenantOptions,
+    LimitOptions,
+    FailoverOptions,
+    RoutingOptions,
+    LoginOptions,
+    CredentialOptions,
+    _ServiceOptions,
+):
     """`[proxy]`: where clients connect, how they are served, where statements go, what clients may take."""
 
     auth: tuple[UserAuthConfig, ...] = tables(
@@ -201,6 +160,20 @@ class ProxyConfig(LimitOptions, FailoverOptions, RoutingOptions, _ServiceOptions
         maximum=200,
         reloadable=True,
         rds_name="Auth",
+    )
+    aws: AwsConfig = table(
+        AwsConfig,
+        "AWS, where secrets or tokens come from there. Credentials are found as boto3 finds them.",
+    )
+    iam: IamConfig = table(IamConfig, "How the IAM tokens of clients are verified.")
+    tenants: tuple[TenantConfig, ...] = tables(
+        TenantConfig,
+        "What clients that belong together may take. A client belongs to the first section that matches it; "
+        "a user whom none matches is a tenant without limits.",
+        minimum=0,
+        maximum=MAX_TENANT_SECTIONS,
+        reloadable=True,
+        key=("name",),
     )
     endpoints: tuple[EndpointConfig, ...] = tables(
         EndpointConfig,

@@ -5,11 +5,14 @@ from typing import Any
 
 import attrs
 
+from . import credential_rules, tenant_rules
 from .address_rules import own_address, shared_port, shared_socket
 from .endpoint_options import DEFAULT_ENDPOINT, READ_WRITE_SPLIT, EndpointConfig, RoutingOptions
+from .iam_section import IamConfig
 from .model import Config
 from .proxy_section import ProxyConfig
 from .target_section import ConnectionPoolConfig, TargetGroupConfig
+from .tenant_section import TenantConfig
 
 __all__ = ["RULES", "Rule"]
 
@@ -48,12 +51,6 @@ def _tls_without_files(proxy: ProxyConfig) -> str | None:
     if proxy.require_tls and not proxy.tls_certificate and not proxy.tls_private_key:
         return "needs tls_certificate and tls_private_key"
     return None
-
-
-def _secrets_without_source(proxy: ProxyConfig) -> str | None:
-    return (
-        "is needed with proxy.auth, whose secrets it holds" if proxy.auth and not proxy.secrets_file else None
-    )
 
 
 def _long_socket(endpoint: EndpointConfig) -> str | None:
@@ -130,28 +127,76 @@ def _long_fallback(config: Config) -> tuple[str, str] | None:
     return None
 
 
-def _unknown_user(config: Config, name: str) -> str | None:
-    # An entry without user_name may hold any user's secret.
-    known = [entry.user_name for entry in config.proxy.auth]
-    if not name or "" in known or name in known:
-        return None
-    return f'"{name}" is no user of proxy.auth'
-
-
 def _unknown_monitor(config: Config) -> str | None:
-    return _unknown_user(config, config.target_group.monitor_user_name)
+    return credential_rules.unknown_user(config, config.target_group.monitor_user_name)
 
 
 def _unknown_replication_user(config: Config) -> str | None:
-    return _unknown_user(config, config.target_group.switchover.replication_user_name)
+    return credential_rules.unknown_user(config, config.target_group.switchover.replication_user_name)
 
+
+def _unknown_asker(config: Config) -> str | None:
+    return credential_rules.unknown_user(config, config.proxy.auth_query_user_name)
+
+
+#: What decides whether clients log in with tokens, and how these are verified.
+_TOKENS = ("default_auth_scheme", "auth", "iam.token_verification")
+
+_CREDENTIAL_RULES = (
+    Rule(ProxyConfig, ("secrets_file", "auth"), credential_rules.secrets_without_source),
+    Rule(
+        ProxyConfig,
+        ("default_auth_scheme", "auth", "tls_certificate", "tls_private_key"),
+        credential_rules.tokens_without_tls,
+    ),
+    Rule(ProxyConfig, _TOKENS[::-1], credential_rules.tokens_without_verification),
+    Rule(IamConfig, ("key_store_secret", "key_store_file"), credential_rules.two_key_stores),
+    Rule(
+        ProxyConfig,
+        ("iam.key_store_file", "iam.key_store_secret", *_TOKENS),
+        credential_rules.key_store_without_source,
+    ),
+    Rule(ProxyConfig, ("iam.sts_policies", *_TOKENS), credential_rules.sts_without_policies),
+    Rule(ProxyConfig, ("iam.endpoint_names", *_TOKENS), credential_rules.tokens_without_names),
+    Rule(ProxyConfig, ("iam.region", "aws.region", *_TOKENS), credential_rules.tokens_without_region),
+    Rule(
+        ProxyConfig,
+        ("pass_through_users", "tls_certificate", "tls_private_key"),
+        credential_rules.users_without_tls,
+    ),
+    Rule(ProxyConfig, ("auth_query", "auth"), credential_rules.query_without_user),
+    Rule(ProxyConfig, ("failed_login_delay", "failed_login_max_delay"), credential_rules.long_delay),
+    Rule(
+        Config,
+        ("target_group.targets", *(f"proxy.{each}" for each in _TOKENS)),
+        credential_rules.plain_targets,
+    ),
+    Rule(
+        Config,
+        ("target_group.monitor_user_name", "proxy.default_auth_scheme", "proxy.auth"),
+        credential_rules.probes_without_user,
+    ),
+    Rule(Config, ("proxy.auth_query_user_name", "proxy.auth", "proxy.default_auth_scheme"), _unknown_asker),
+)
+
+_TENANT_RULES = (
+    Rule(TenantConfig, ("name",), tenant_rules.reserved_tenant),
+    Rule(
+        TenantConfig,
+        ("min_connections_percent", "max_connections_percent"),
+        tenant_rules.least_above_most,
+    ),
+    Rule(TenantConfig, ("statement_burst", "statements_per_second"), tenant_rules.burst_without_rate),
+    Rule(ProxyConfig, ("tenants",), tenant_rules.repeated_tenant),
+    Rule(ProxyConfig, ("tenants",), tenant_rules.too_much_kept),
+    Rule(ProxyConfig, ("tenants", "tenant_attribute"), tenant_rules.tenants_without_attribute),
+)
 
 RULES = (
     Rule(ConnectionPoolConfig, ("max_idle_connections_percent", "max_connections_percent"), _idle_share),
     Rule(ProxyConfig, ("tls_certificate", "tls_private_key"), _key_without_certificate),
     Rule(ProxyConfig, ("tls_private_key", "tls_certificate"), _certificate_without_key),
     Rule(ProxyConfig, ("require_tls", "tls_certificate", "tls_private_key"), _tls_without_files),
-    Rule(ProxyConfig, ("secrets_file",), _secrets_without_source),
     Rule(ProxyConfig, ("read_only_functions", "routing"), _functions_without_split),
     Rule(EndpointConfig, ("name",), _reserved_name),
     Rule(EndpointConfig, ("socket",), _long_socket),
@@ -174,6 +219,12 @@ RULES = (
         ("proxy.endpoints", "target_group.connection_pool_config.connection_borrow_timeout"),
         _long_fallback,
     ),
-    Rule(Config, ("target_group.monitor_user_name", "proxy.auth"), _unknown_monitor),
+    Rule(
+        Config,
+        ("target_group.monitor_user_name", "proxy.auth", "proxy.default_auth_scheme"),
+        _unknown_monitor,
+    ),
     Rule(Config, ("target_group.switchover.replication_user_name", "proxy.auth"), _unknown_replication_user),
+    *_CREDENTIAL_RULES,
+    *_TENANT_RULES,
 )

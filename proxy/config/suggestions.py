@@ -4,7 +4,7 @@ import difflib
 
 import attrs
 
-from .model import option_paths
+from .model import sections
 
 __all__ = ["suggestion"]
 
@@ -27,10 +27,14 @@ def _nearest(section: type, name: str, cutoff: float) -> str | None:
 
 
 def _elsewhere(name: str) -> str | None:
-    for path in option_paths():
-        if _plain(path.rpartition(".")[2]) == _plain(name):
-            return path
-    return None
+    found = [
+        (not option.rds_name, index, f"{section.path}.{attribute.name}")
+        for index, section in enumerate(sections())
+        for attribute, option in section.options
+        if _plain(attribute.name) == _plain(name)
+    ]
+    # Of several options of one name RDS's is meant, else the first in a file.
+    return min(found)[2] if found else None
 
 
 def _plain(name: str) -> str:

@@ -1,11 +1,24 @@
 """Users and their secrets."""
 
+from .options import StoreOptions
+from .problems import CredentialMetrics, CredentialProblem, SecretStatus
 from .secrets_file import SecretsFile
-from .source import Credential, CredentialSource, Password, Secret, SecretError, SecretNotFoundError
-from .store import CredentialProblem, CredentialStore
+from .source import (
+    Credential,
+    CredentialSource,
+    Password,
+    Secret,
+    SecretError,
+    SecretNotFoundError,
+    SecretVersions,
+)
+from .store import CredentialStore
+from .users import Account
 
 __all__ = [
+    "Account",
     "Credential",
+    "CredentialMetrics",
     "CredentialProblem",
     "CredentialSource",
     "CredentialStore",
@@ -13,5 +26,8 @@ __all__ = [
     "Secret",
     "SecretError",
     "SecretNotFoundError",
+    "SecretStatus",
+    "SecretVersions",
     "SecretsFile",
+    "StoreOptions",
 ]

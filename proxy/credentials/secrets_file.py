@@ -4,24 +4,22 @@
     username = "app"
     password = "..."
 
-The file is read once per refresh, at start and on reload only, with a plain blocking read: it is small and
-local, and a thread would gain nothing. Errors give positions, never the file's content.
+The file is looked at once per refresh and read if it looks different, with a plain blocking read: it is small
+and local, and a thread would gain nothing. Errors give positions, never the file's content.
 """
 
-import os
-import stat
+import time
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from .private_file import FileMark, mark_of, read_private_file
 from .secrets_text import read_secrets_text
-from .source import Secret, SecretError, SecretNotFoundError, parse_secret
+from .source import SecretError, SecretNotFoundError, SecretVersions, parse_secret
 
 __all__ = ["MAX_SECRETS_FILE_SIZE", "SecretsFile"]
 
 #: Largest secrets file that is read, in bytes.
 MAX_SECRETS_FILE_SIZE = 1024 * 1024
-
-_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class SecretsFile:
@@ -31,60 +29,45 @@ class SecretsFile:
         self._path = path
         self._size_limit = size_limit
         self._read: dict[str, object] | SecretError | None = None
+        #: What the file that was read looked like; None if it may change without looking different.
+        self._mark: FileMark | None = None
 
     def start_refresh(self) -> None:
-        """The next fetch reads the file again."""
-        self._read = None
+        """The next fetch reads the file again, unless it is the same."""
+        if self._mark is None or mark_of(self._path) != self._mark:
+            self._read = None
 
-    def fetch(self, secret_arn: str) -> Deferred[Secret]:
+    def holds(self, secret_arn: str) -> bool:
+        """Whether the file has this secret, right or wrong. Raises SecretError if the file cannot be read."""
+        return secret_arn in self._content()
+
+    def fetch(self, secret_arn: str, _known: SecretVersions | None = None, /) -> Deferred[SecretVersions]:
         """The secret whose table is called `secret_arn`; the Deferred has already fired."""
         try:
             return succeed(self._secret(secret_arn))
         except SecretError as error:
             return fail(error)
 
-    def _secret(self, name: str) -> Secret:
-        if self._read is None:
-            self._read = self._read_file()
-        if isinstance(self._read, SecretError):
-            raise SecretError(self._read.reason)
-        if name not in self._read:
+    def _secret(self, name: str) -> SecretVersions:
+        secrets = self._content()
+        if name not in secrets:
             raise SecretNotFoundError(f"is not in {self._path}")
-        content = self._read[name]
+        content = secrets[name]
         if isinstance(content, SecretError):
             raise SecretError(content.reason)
-        return parse_secret(name, content)
+        return SecretVersions(parse_secret(name, content))
+
+    def _content(self) -> dict[str, object]:
+        if self._read is None:
+            mark = mark_of(self._path)
+            self._read = self._read_file()
+            self._mark = mark if mark is not None and mark.is_settled(time.time()) else None
+        if isinstance(self._read, SecretError):
+            raise SecretError(self._read.reason)
+        return self._read
 
     def _read_file(self) -> dict[str, object] | SecretError:
         try:
-            return read_secrets_text(self._content())
+            return read_secrets_text(read_private_file(self._path, self._size_limit))
         except SecretError as error:
             return SecretError(f"{self._path} {error.reason}")
-
-    def _content(self) -> bytes:
-        try:
-            # Without O_NONBLOCK opening a named pipe would wait for a writer.
-            descriptor = os.open(self._path, _OPEN_FLAGS)
-            try:
-                return self._checked_content(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise SecretError(f"cannot be read: {error.strerror}") from error
-
-    def _checked_content(self, descriptor: int) -> bytes:
-        self._check(os.fstat(descriptor))
-        with open(descriptor, "rb", closefd=False) as stream:
-            content = stream.read(self._size_limit + 1)
-        if len(content) > self._size_limit:
-            raise SecretError(f"is larger than {self._size_limit} bytes")
-        return content
-
-    def _check(self, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode):
-            raise SecretError("is not a regular file")
-        if found.st_mode & stat.S_IRWXO:
-            mode = stat.S_IMODE(found.st_mode)
-            raise SecretError(f"is open to others (mode {mode:04o}); set mode 0640 or 0600")
-        if found.st_size > self._size_limit:
-            raise SecretError(f"is larger than {self._size_limit} bytes")

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count, islice
 from pathlib import Path
 
 __all__ = ["LOOPBACK", "die_with_parent", "end_session", "free_port", "is_port_free", "start_logged"]
@@ -18,6 +20,11 @@ PR_SET_PDEATHSIG = 1
 SESSION_END_LIMIT = 5.0
 """Seconds that killed processes may take to disappear."""
 POLL_INTERVAL = 0.01
+
+#: Below what kernels give out by themselves, and above what services have by custom.
+_OWN_PORTS = range(10_000, 30_000)
+# Processes that look at the same time begin in different places.
+_PORTS = count(random.randrange(len(_OWN_PORTS)))
 
 # Loaded before any fork: between fork and exec only a ready function may be called.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -72,11 +79,22 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """Return a TCP port of `host` that was free a moment ago."""
+    """Return a TCP port of `host` that was free a moment ago, and that the kernel gives to nobody by itself.
+
+    A server that is down for a moment finds its port still free, unless all of those are taken.
+    """
+    for number in islice(_PORTS, len(_OWN_PORTS)):
+        port = _OWN_PORTS[number % len(_OWN_PORTS)]
+        if is_port_free(port, host):
+            return port
+    return _port_of_kernel(host)
+
+
+def _port_of_kernel(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
-        return port
+    return port
 
 
 def is_port_free(port: int, host: str = LOOPBACK) -> bool:

@@ -158,6 +158,11 @@ class CompressedTransport:
 
     # The connection
 
+    @property
+    def protocol(self) -> Any:
+        """The raw transport's, which knows the TLS that there may be."""
+        return self._raw.protocol
+
     def getPeer(self) -> Any:
         """The raw transport's."""
         return self._raw.getPeer()

@@ -7,6 +7,7 @@ import enum
 from collections import OrderedDict
 from collections.abc import Hashable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +15,9 @@ from .interface import PooledConnection
 from .limits import PoolLimits
 from .reasons import CloseReason
 from .waiters import Waiter
+
+if TYPE_CHECKING:
+    from .accounts import Account, Line
 
 __all__ = ["Bucket", "Opening", "Slot", "SlotState"]
 
@@ -39,6 +43,8 @@ class Slot:
     idle_since: float = 0.0
     doom: CloseReason | None = None
     """Why it is closing, or will be closed when returned."""
+    owner: "Account | None" = attrs.field(default=None, repr=False)
+    """The tenant whose share it takes while it is borrowed, if there are tenants."""
 
 
 @attrs.define(eq=False)
@@ -50,6 +56,8 @@ class Opening:
     """The one whose settings were asked for; it may have been served since."""
     began: float
     doom: CloseReason | None = None
+    line: "Line | None" = attrs.field(default=None, repr=False)
+    """The waiters of the tenant whose share it takes, if there are tenants; None when nobody needs it."""
 
 
 @attrs.define(eq=False)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from .errors import BorrowTimeout
 from .interface import OpenRequest, PooledConnection
 from .reasons import CloseReason
 from .waiters import Waiter
@@ -47,6 +48,8 @@ class Expire:
 
     waiter: Waiter
     cause: BaseException | None = None
+    error: BorrowTimeout | None = None
+    """What to tell it, if that is not the pool's own timeout."""
 
 
 @attrs.frozen

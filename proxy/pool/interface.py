@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from .reasons import CloseReason
 
-__all__ = ["Connector", "OpenRequest", "PooledConnection"]
+__all__ = ["Connector", "OpenRequest", "PooledConnection", "Share", "Tenant"]
 
 
 class PooledConnection(Protocol):
@@ -35,6 +35,42 @@ class PooledConnection(Protocol):
         The pool's ``closed`` is called exactly when the target no longer counts the connection, also when the
         connection was lost without this method having been called.
         """
+
+
+class Share(Protocol):
+    """What a tenant may have of a pool's connections, and what is kept for it; replaced, never changed."""
+
+    @property
+    def weight(self) -> float:
+        """Of two that wait, the one that has fewer connections for its weight comes first; above 0."""
+
+    @property
+    def min_connections_percent(self) -> float:
+        """Part of the cap that others leave to it."""
+
+    @property
+    def max_connections_percent(self) -> float:
+        """Part of the cap that it never exceeds; one connection is always within it."""
+
+    @property
+    def max_queue_length(self) -> int:
+        """How many may wait when it can have no further connection; 0 sets no limit of its own."""
+
+    @property
+    def borrow_timeout(self) -> float | None:
+        """Longest wait in seconds, 0 as in PoolLimits; None is the pool's."""
+
+
+class Tenant(Protocol):
+    """Those who share one part of the connections. Two with the same name are the same tenant."""
+
+    @property
+    def name(self) -> str:
+        """For errors and metrics."""
+
+    @property
+    def share(self) -> Share:
+        """What is in force now; the pool notices another one at the tenant's next borrow or tick."""
 
 
 ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 import attrs
 
 from .bucket import Bucket, Opening, Slot, SlotState
-from .decisions import Close
+from .decisions import Close, Expire, Refuse
 from .interface import OpenRequest, PooledConnection
 from .limits import PoolLimits
 from .metrics import Counters, KeyMetrics, PoolMetrics
@@ -96,6 +96,18 @@ class Ledger:
         if not bucket.waiters:
             del self.waiting[bucket]
         self.deadlines.remove(waiter)
+
+    def expire(self, waiter: Waiter) -> Expire:
+        """Take a waiter out because its time is over, and say so."""
+        self.remove_waiter(waiter)
+        self.counters.expired += 1
+        return Expire(waiter, self.buckets[waiter.key].last_error)
+
+    def refuse(self, waiter: Waiter, error: BaseException) -> Refuse:
+        """Take a waiter out because it cannot be served, and say so."""
+        self.remove_waiter(waiter)
+        self.counters.refused += 1
+        return Refuse(waiter, error)
 
     def shelve(self, slot: Slot, now: float) -> None:
         """Make a borrowed slot idle."""

@@ -5,7 +5,19 @@ from typing import Any
 
 import attrs
 
-__all__ = ["AGE_LIMIT", "EXACT_MATCH_WINDOW", "LOOK_BACK", "RIVAL_WINDOW", "PoolLimits"]
+__all__ = [
+    "AGE_LIMIT",
+    "BLOCKED_WINDOW",
+    "EXACT_MATCH_WINDOW",
+    "FEW_WAITERS",
+    "KEY_SWITCH_LAG",
+    "LOOK_BACK",
+    "QUEUE_RESERVE",
+    "RECENT_USE_WINDOW",
+    "RIVAL_WINDOW",
+    "PoolLimits",
+    "is_full",
+]
 
 EXACT_MATCH_WINDOW = 16
 """How many waiters of a key are searched for the one that wants exactly a connection's settings."""
@@ -16,8 +28,24 @@ AGE_LIMIT = 16
 RIVAL_WINDOW = 16
 """How many other keys are looked at, in turn, for a waiter that has been passed over."""
 
+QUEUE_RESERVE = 1 / 8
+"""Part of the queue's length that is added to it for tenants with few waiters."""
+
+FEW_WAITERS = 1 / 100
+"""Part of the queue's length that is few."""
+
 LOOK_BACK = 8
 """How many idle connections with other settings the synchronous fast path tries."""
+
+RECENT_USE_WINDOW = 10.0
+"""Over how many seconds a tenant's use of connections fades; it decides between tenants with equally many."""
+
+KEY_SWITCH_LAG = 0.5
+"""Connection-seconds by which a tenant that has connections must lag behind another, before one of the
+other's is closed to open one for it: below, opening would cost more than the wait."""
+
+BLOCKED_WINDOW = 32
+"""How many tenants that need a connection opened are passed by at once, while no more may be opening."""
 
 
 _Validator = Callable[[Any, Any, Any], Any]
@@ -61,3 +89,14 @@ class PoolLimits:
     """Share of a pause that is cut off at random."""
     tick_interval: float = attrs.field(default=1.0, validator=_positive)
     """Time between two rounds of trimming and warming; read when the pool starts."""
+
+
+def is_full(length: int, limit: int, of_tenant: int | None) -> bool:
+    """Whether a queue of ``limit`` takes nobody more of a tenant that has ``of_tenant`` waiters in it.
+
+    None: the queue has no tenants. One tenant that fills the queue does not keep the others out of it.
+    """
+    if length < limit:
+        return False
+    is_small = of_tenant is not None and of_tenant < max(1.0, limit * FEW_WAITERS)
+    return not is_small or length >= limit * (1 + QUEUE_RESERVE)

@@ -7,6 +7,7 @@ would help them. A waiter that was passed over `AGE_LIMIT` times is served in or
 it can use it; if it cannot, the connection is closed, and one is opened for it in the slot.
 """
 
+from collections.abc import Iterable
 from itertools import islice
 
 from .bucket import Bucket, Slot
@@ -14,7 +15,7 @@ from .ledger import Ledger
 from .limits import AGE_LIMIT, EXACT_MATCH_WINDOW, RIVAL_WINDOW
 from .waiters import Waiter
 
-__all__ = ["choose", "missing_room", "pass_over"]
+__all__ = ["choose", "choose_among", "missing_room", "pass_over"]
 
 
 def choose(slot: Slot, own: Waiter | None = None) -> Waiter | None:
@@ -22,10 +23,15 @@ def choose(slot: Slot, own: Waiter | None = None) -> Waiter | None:
 
     ``own`` is the one for whom the connection was opened or found: it can use it without being asked.
     """
+    return choose_among(slot.bucket.waiters, slot, own)
+
+
+def choose_among(waiters: Iterable[Waiter], slot: Slot, own: Waiter | None = None) -> Waiter | None:
+    """Return which of these waiters, who come in order of arrival, is to be served; as `choose`."""
     connection = slot.connection
     settings = connection.settings
     fitting = None
-    for place, waiter in enumerate(slot.bucket.waiters):
+    for place, waiter in enumerate(waiters):
         if place >= EXACT_MATCH_WINDOW and fitting is not None:
             break
         if waiter.settings is settings:

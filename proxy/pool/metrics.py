@@ -6,7 +6,7 @@ import attrs
 
 from .reasons import CloseReason
 
-__all__ = ["Counters", "KeyMetrics", "PoolMetrics"]
+__all__ = ["Counters", "KeyMetrics", "PoolMetrics", "TenantMetrics"]
 
 
 @attrs.define
@@ -40,6 +40,26 @@ class KeyMetrics:
     opening: int = 0
     closing: int = 0
     waiting: int = 0
+
+
+@attrs.define
+class TenantMetrics:
+    """One tenant at one moment. The counters begin again for one that was forgotten, unused for long."""
+
+    name: str
+    used: int
+    """Connections it has, those being opened for it included."""
+    most: int
+    """How many it may have."""
+    least: int
+    """How many are kept for it."""
+    waiting: int
+    waited: float
+    """Time spent in the queue by all who were served, in seconds."""
+    granted: int
+    """All successful borrows, those without a wait included."""
+    refused: int
+    expired: int
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ from .opening import make_progress
 from .reasons import CloseReason
 from .waiters import Waiter
 
-__all__ = ["grant", "place"]
+__all__ = ["grant", "place", "reason_to_close"]
 
 
 def place(
@@ -19,7 +19,7 @@ def place(
     A new one is never closed to make room for other keys: its own key's turn had come when it was opened.
     """
     own = opening.waiter if opening is not None else None
-    reason = _reason_to_close(ledger, slot, now)
+    reason = reason_to_close(ledger, slot, now)
     if reason is None:
         chosen = choose(slot, own) if slot.bucket.waiters else None
         if chosen is None:
@@ -42,7 +42,8 @@ def grant(ledger: Ledger, waiter: Waiter, slot: Slot, now: float, out: list[Deci
     out.append(Grant(waiter, slot.connection))
 
 
-def _reason_to_close(ledger: Ledger, slot: Slot, now: float) -> CloseReason | None:
+def reason_to_close(ledger: Ledger, slot: Slot, now: float) -> CloseReason | None:
+    """Return why a slot that its borrower has left is not to be used again, if it is not."""
     if slot.doom is not None:
         return slot.doom
     if ledger.has_surplus:

@@ -8,7 +8,7 @@ nobody.
 
 import random
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred, succeed
@@ -21,9 +21,10 @@ from twisted.python.failure import Failure
 from .bucket import SlotState
 from .decisions import Abandon, Close, Decision, Decisions, Expire, Grant, Open, Refuse
 from .errors import BorrowTimeout, PoolError, is_fatal
-from .interface import ConnectionT, Connector, OpenRequest
+from .fair_state import FairState
+from .interface import ConnectionT, Connector, OpenRequest, Tenant
 from .limits import PoolLimits
-from .metrics import KeyMetrics, PoolMetrics
+from .metrics import KeyMetrics, PoolMetrics, TenantMetrics
 from .reasons import CloseReason
 from .state import PoolState
 from .waiters import Waiter
@@ -42,12 +43,19 @@ class Pool(Generic[ConnectionT]):
         limits: PoolLimits,
         clock: IReactorTime,
         randomness: Callable[[], float] = random.random,
+        tenant_of: Callable[[Hashable], Tenant | None] | None = None,
     ) -> None:
-        """Connect nothing yet; ``randomness`` yields numbers from 0 up to 1 for the jitters."""
+        """Connect nothing yet; ``randomness`` yields numbers from 0 up to 1 for the jitters.
+
+        With ``tenant_of``, which names the tenant of a borrower's key, the connections are shared out among
+        the tenants; keys of different tenants may be equal, and then share connections.
+        """
         self._connector = connector
         self._clock = clock
         self._seconds: Callable[[], float] = clock.seconds
-        self._state = PoolState(limits, randomness)
+        self._state = (
+            PoolState(limits, randomness) if tenant_of is None else FairState(limits, tenant_of, randomness)
+        )
         self._decisions: deque[Decision] = deque()
         self._deciding = False
         self._borrows: dict[Waiter, Deferred[ConnectionT]] = {}
@@ -65,6 +73,17 @@ class Pool(Generic[ConnectionT]):
     def by_key(self) -> list[KeyMetrics]:
         """The present gauges of each key that has connections or waiters; takes time for each connection."""
         return self._state.by_key()
+
+    def by_tenant(self) -> list[TenantMetrics]:
+        """The present gauges and the counters of each tenant; none without tenants."""
+        return self._state.by_tenant()
+
+    def expect(self, tenants: Iterable[Tenant]) -> None:
+        """Keep the minimums of these tenants, and no others', though nobody of them may ever have come.
+
+        A tenant that does come has its minimum from then on, until nobody has used it for long.
+        """
+        self._carry_out(self._state.expect(tenants, self._seconds()))
 
     @property
     def limits(self) -> PoolLimits:
@@ -97,9 +116,12 @@ class Pool(Generic[ConnectionT]):
         """Borrow an idle connection at once; None means that `borrow` would have to wait."""
         return cast("ConnectionT | None", self._state.take(key, settings, self._seconds()))
 
-    def take_exact(self, connection: ConnectionT) -> bool:
-        """Borrow this very connection at once; False if it is not idle."""
-        return self._state.take_exact(connection, self._seconds())
+    def take_exact(self, connection: ConnectionT, key: Hashable | None = None) -> bool:
+        """Borrow this very connection at once; False if it is not idle.
+
+        ``key`` is the borrower's own, which names its tenant; None is the key the connection was opened with.
+        """
+        return self._state.take_exact(connection, self._seconds(), key)
 
     @property
     def waiting(self) -> bool:
@@ -142,7 +164,8 @@ class Pool(Generic[ConnectionT]):
 
         The wait ends at ``until``, in seconds of the clock, instead of after the borrow timeout; with
         ``is_admitted`` it has begun in another queue, and this one's length does not matter. Fails with
-        BorrowTimeout, QueueFull, PoolClosed, Evacuated, or the connector's own exception if that is fatal.
+        BorrowTimeout or TenantTimeout, QueueFull or TenantQueueFull, PoolClosed, Evacuated, or the
+        connector's own exception if that is fatal.
         """
         connection = self.take(key, settings)
         if connection is not None:
@@ -165,7 +188,7 @@ class Pool(Generic[ConnectionT]):
 
     def discard(self, connection: ConnectionT) -> None:
         """Return a borrowed connection that nobody may have again; raises NotBorrowed if it is idle."""
-        self._carry_out(self._state.discard(connection))
+        self._carry_out(self._state.discard(connection, self._seconds()))
 
     def closed(self, connection: ConnectionT) -> None:
         """Note that a connection is gone; to be called once for each, also if it was lost while borrowed."""
@@ -214,8 +237,8 @@ class Pool(Generic[ConnectionT]):
                 self._open(request)
             case Close(connection, reason):
                 self._close(cast(ConnectionT, connection), reason)
-            case Expire(waiter, cause):
-                error = BorrowTimeout("timed out waiting for a database connection")
+            case Expire(waiter, cause, error):
+                error = error or BorrowTimeout("timed out waiting for a database connection")
                 error.__cause__ = cause
                 self._refuse(waiter, error)
             case Refuse(waiter, error):
@@ -260,6 +283,9 @@ class Pool(Generic[ConnectionT]):
     def _cancel(self, waiter: Waiter) -> None:
         if self._borrows.pop(waiter, None) is not None:
             self._state.cancel(waiter)
+            # Whoever cancels is not ready for others to be served meanwhile.
+            if self._state.is_unsettled:
+                self._set_timer()
 
     # -- opening --------------------------------------------------------------------------------------------
 

@@ -10,16 +10,16 @@ pauses after a failure, or as many are opening as may be.
 """
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
-from .bucket import Bucket, Opening, SlotState
+from .bucket import Bucket, Opening, Slot, SlotState
 from .decisions import NOTHING, Decision, Decisions
 from .errors import Evacuated, NotBorrowed, PoolClosed, QueueFull
-from .interface import OpenRequest, PooledConnection
+from .interface import OpenRequest, PooledConnection, Tenant
 from .ledger import Ledger
 from .limits import LOOK_BACK, PoolLimits
 from .matching import choose
-from .metrics import KeyMetrics, PoolMetrics
+from .metrics import KeyMetrics, PoolMetrics, TenantMetrics
 from .opening import is_provided_for, make_progress
 from .placing import grant, place
 from .reasons import CloseReason
@@ -37,7 +37,7 @@ class PoolState:
     def __init__(self, limits: PoolLimits, randomness: Callable[[], float] = random.random) -> None:
         """Start empty; ``randomness`` yields numbers from 0 up to 1 for the jitters."""
         self._randomness = randomness
-        self._ledger = Ledger(limits)
+        self._ledger = self._new_ledger(limits)
         self._buckets = self._ledger.buckets
         self._slots = self._ledger.slots
         self._waiting = self._ledger.waiting
@@ -101,6 +101,14 @@ class PoolState:
         """The present gauges of each key."""
         return self._ledger.by_key()
 
+    def by_tenant(self) -> list[TenantMetrics]:
+        """The present gauges and the counters of each tenant; none without tenants."""
+        return []
+
+    def expect(self, tenants: Iterable[Tenant], now: float) -> Decisions:  # noqa: ARG002 - without tenants
+        """Keep the minimums of these tenants, though nobody of them may ever have come."""
+        return NOTHING
+
     # -- borrowing ------------------------------------------------------------------------------------------
 
     def take(self, key: Hashable, settings: object, now: float) -> PooledConnection | None:
@@ -128,11 +136,17 @@ class PoolState:
         self._counters.taken += 1
         return slot.connection
 
-    def take_exact(self, connection: PooledConnection, now: float) -> bool:
+    def take_exact(
+        self,
+        connection: PooledConnection,
+        now: float,
+        key: Hashable | None = None,  # noqa: ARG002 - nobody's share is charged
+    ) -> bool:
         """Borrow this very connection if it is idle; False if it is not.
 
         Whoever asks has a reason no other connection will do, so it may overtake waiters; while there are
-        any that could use the connection, it is not idle.
+        any that could use the connection, it is not idle. ``key`` is the borrower's own, which names its
+        tenant; None is the key that the connection was opened with.
         """
         slot = self._slots.get(connection)
         if slot is None or slot.state is not SlotState.IDLE:
@@ -175,6 +189,11 @@ class PoolState:
         self._counters.cancelled += 1
         return True
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether `wake` has something to do at once, because of a `cancel`."""
+        return False
+
     # -- returning ------------------------------------------------------------------------------------------
 
     def give_back(self, connection: PooledConnection, now: float) -> Decisions:
@@ -189,13 +208,17 @@ class PoolState:
             raise NotBorrowed("returned a connection that is not borrowed")
         if self._waiting or slot.doom is not None or self._ledger.has_surplus or now >= slot.expires_at:
             out: list[Decision] = []
-            place(self._ledger, slot, now, out)
+            self._place(slot, now, out)
             return out
         slot.bucket.push(slot, now)
         self._ledger.idle += 1
         return NOTHING
 
-    def discard(self, connection: PooledConnection) -> Decisions:
+    def discard(
+        self,
+        connection: PooledConnection,
+        now: float | None = None,  # noqa: ARG002 - nobody's use is measured
+    ) -> Decisions:
         """Return a borrowed connection that nobody may have again, because it is broken or unclean.
 
         One that is gone or already closing is ignored; raises NotBorrowed for an idle one.
@@ -220,8 +243,8 @@ class PoolState:
         slot = ledger.open_slot(connection, opening.bucket, now + life)
         slot.doom = opening.doom
         out: list[Decision] = []
-        place(ledger, slot, now, out, opening=opening)
-        make_progress(ledger, now, out)
+        self._place(slot, now, out, opening)
+        self._progress(now, out)
         return out
 
     def open_failed(self, request: OpenRequest, error: BaseException, fatal: bool, now: float) -> Decisions:
@@ -238,8 +261,8 @@ class PoolState:
                 refuse(ledger, list(bucket.waiters), error, out)
             else:
                 bucket.failed(error, opening.began, now, ledger.limits, self._randomness())
-                expire_impatient(ledger, bucket, out)
-        make_progress(ledger, now, out)
+                self._expire_impatient(bucket, out)
+        self._progress(now, out)
         return out
 
     def closed(self, connection: PooledConnection, now: float) -> Decisions:
@@ -249,7 +272,7 @@ class PoolState:
             return NOTHING
         self._ledger.forget(slot)
         out: list[Decision] = []
-        make_progress(self._ledger, now, out)
+        self._progress(now, out)
         return out
 
     # -- time -----------------------------------------------------------------------------------------------
@@ -269,14 +292,14 @@ class PoolState:
         """Do what is due at `next_deadline`."""
         out: list[Decision] = []
         expire_waiters(self._ledger, now, out)
-        make_progress(self._ledger, now, out)
+        self._progress(now, out)
         return out
 
     def tick(self, now: float) -> Decisions:
         """Do what is due, and trim, warm and tidy; to be called every ``tick_interval``."""
         out = list(self.wake(now))
         tidy(self._ledger, now, out, warm=not self._draining)
-        make_progress(self._ledger, now, out)
+        self._progress(now, out)
         return out
 
     # -- changes from outside -------------------------------------------------------------------------------
@@ -287,7 +310,7 @@ class PoolState:
         ledger.limits = limits
         out: list[Decision] = []
         close_surplus(ledger, out)
-        make_progress(ledger, now, out)
+        self._progress(now, out)
         return out
 
     def retire(self, key: Hashable, now: float) -> Decisions:
@@ -312,7 +335,19 @@ class PoolState:
             bucket.used_at = float("-inf")
         return self._send_away(Evacuated("the target is not the one to use"), CloseReason.RETIRED, now)
 
-    # -- inside ---------------------------------------------------------------------------------------------
+    # -- inside, and otherwise with tenants -----------------------------------------------------------------
+
+    def _new_ledger(self, limits: PoolLimits) -> Ledger:
+        return Ledger(limits)
+
+    def _place(self, slot: Slot, now: float, out: list[Decision], opening: Opening | None = None) -> None:
+        place(self._ledger, slot, now, out, opening=opening)
+
+    def _progress(self, now: float, out: list[Decision]) -> None:
+        make_progress(self._ledger, now, out)
+
+    def _expire_impatient(self, bucket: Bucket, out: list[Decision]) -> None:
+        expire_impatient(self._ledger, bucket, out)
 
     def _end_opening(self, request: OpenRequest) -> Opening:
         opening = self._ledger.openings.pop(request)
@@ -328,5 +363,5 @@ class PoolState:
     def _retire(self, buckets: set[Bucket], reason: CloseReason, now: float) -> Decisions:
         out: list[Decision] = []
         retire(self._ledger, buckets, reason, out)
-        make_progress(self._ledger, now, out)
+        self._progress(now, out)
         return out

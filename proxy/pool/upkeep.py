@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from .bucket import Bucket, SlotState
-from .decisions import Abandon, Decision, Expire, Refuse
+from .decisions import Abandon, Decision, Expire
 from .ledger import Ledger
 from .opening import warm_up
 from .reasons import CloseReason
@@ -19,9 +19,7 @@ __all__ = ["close_surplus", "expire", "expire_impatient", "expire_waiters", "ref
 
 def expire(ledger: Ledger, waiter: Waiter) -> Expire:
     """Take the waiter out because its time is over."""
-    ledger.remove_waiter(waiter)
-    ledger.counters.expired += 1
-    return Expire(waiter, ledger.buckets[waiter.key].last_error)
+    return ledger.expire(waiter)
 
 
 def expire_waiters(ledger: Ledger, now: float, out: list[Decision]) -> None:
@@ -40,9 +38,7 @@ def expire_impatient(ledger: Ledger, bucket: Bucket, out: list[Decision]) -> Non
 def refuse(ledger: Ledger, waiters: Iterable[Waiter], error: BaseException, out: list[Decision]) -> None:
     """Take out waiters that cannot be served."""
     for waiter in waiters:
-        ledger.remove_waiter(waiter)
-        ledger.counters.refused += 1
-        out.append(Refuse(waiter, error))
+        out.append(ledger.refuse(waiter, error))
 
 
 def close_surplus(ledger: Ledger, out: list[Decision]) -> None:

@@ -2,9 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
+
+if TYPE_CHECKING:
+    from .accounts import Line
 
 __all__ = ["Deadlines", "Timed", "Waiter"]
 
@@ -38,6 +41,12 @@ class Waiter:
     deadline: float = attrs.field(default=0.0, init=False)
     skipped: int = attrs.field(default=0, init=False)
     """How often a younger waiter was served first."""
+    line: "Line | None" = attrs.field(default=None, init=False, repr=False)
+    """Where it stands among its tenant's, if there are tenants."""
+    is_patient: bool = attrs.field(default=True, init=False)
+    """Whether its tenant lets it wait for more than one attempt to connect."""
+    own_timeout: float | None = attrs.field(default=None, init=False)
+    """The timeout of its tenant, if that is what its deadline comes from."""
 
 
 class Deadlines(Generic[TimedT]):

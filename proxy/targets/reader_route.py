@@ -58,6 +58,11 @@ class ReaderRoute(Generic[ConnectionT]):
         self._end_watch = writer.watch(self._waits.move_on)
 
     @property
+    def has_readers(self) -> bool:
+        """Whether any is registered, fit or not."""
+        return self._registered
+
+    @property
     def waiting(self) -> bool:
         """Whether anyone waits for a connection."""
         return len(self._waits) > 0 or any(pool.waiting for pool in self._choice.pools)

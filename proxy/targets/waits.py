@@ -6,9 +6,9 @@ the fatal error of a connector, with PoolClosed when the endpoint stops, or by b
 parked find their place in order of arrival, and nobody who comes later overtakes them.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred, fail
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from ..pool.errors import BorrowTimeout, Evacuated, PoolClosed, QueueFull
 from ..pool.interface import ConnectionT
+from ..pool.limits import is_full
 from ..pool.pool import Pool
 from ..pool.waiters import Deadlines
 from .alarm import Alarm
@@ -84,6 +85,8 @@ class Waits(Generic[ConnectionT]):
         self._seconds: Callable[[], float] = clock.seconds
         self._places = places
         self._all: OrderedDict[Wait[ConnectionT], None] = OrderedDict()
+        #: How many of each tenant there are, as far as their keys name one.
+        self._by_tenant: Counter[Any] = Counter()
         self._parked: OrderedDict[Wait[ConnectionT], None] = OrderedDict()
         self._deadlines: Deadlines[Wait[ConnectionT]] = Deadlines()
         self._alarm = Alarm(clock, self._rung)
@@ -116,7 +119,9 @@ class Waits(Generic[ConnectionT]):
         if self._stopped:
             return fail(PoolClosed("the endpoint is stopping"))
         options = self._options()
-        if len(self._all) >= options.max_queue_length:
+        tenant = getattr(key, "tenant", None)
+        of_tenant = None if tenant is None else self._by_tenant[tenant]
+        if is_full(len(self._all), options.max_queue_length, of_tenant):
             return fail(QueueFull("the borrow queue is full"))
         self._arrivals += 1
         timeout = options.borrow_timeout
@@ -124,6 +129,8 @@ class Waits(Generic[ConnectionT]):
         wait = Wait(key, settings, context, preferred, self._arrivals, until)
         wait.result = Deferred(lambda _: self._cancel(wait))
         self._all[wait] = None
+        if tenant is not None:
+            self._by_tenant[tenant] += 1
         self._settle(wait)
         return wait.result
 
@@ -246,6 +253,11 @@ class Waits(Generic[ConnectionT]):
 
     def _end(self, wait: Wait[ConnectionT]) -> None:
         del self._all[wait]
+        tenant = getattr(wait.key, "tenant", None)
+        if tenant is not None:
+            self._by_tenant[tenant] -= 1
+            if not self._by_tenant[tenant]:
+                del self._by_tenant[tenant]
         if wait in self._parked:
             self._unpark(wait)
 

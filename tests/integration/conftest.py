@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.append(str(REPOSITORY))
 
+from tests.integration.aws_server import AwsServer  # noqa: E402
 from tests.integration.certificates import Authority, KeyFiles  # noqa: E402
 from tests.integration.clients import CommandClient  # noqa: E402
 from tests.integration.cluster import Cluster  # noqa: E402
@@ -97,6 +98,22 @@ def mysql_server(
 def mysql_target(mysql_server: MySQLServer) -> Target:
     """The shared MySQL with the users, schemas and tables of `target`, all with caching_sha2_password."""
     return prepare(mysql_server, mysql_server.folder / "tls" / "authority.pem")
+
+
+@pytest.fixture(scope="session")
+def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
+    """moto's AWS, which all tests share; a test makes secrets of its own there."""
+    pytest.importorskip("moto", reason="moto is not installed")
+    with AwsServer(tmp_path_factory.mktemp("aws")) as server:
+        yield server
+
+
+@pytest.fixture
+def aws_environment(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """That AWS is the one that this process and those it starts find."""
+    for name, value in aws_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return aws_server
 
 
 @pytest.fixture

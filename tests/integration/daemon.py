@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ _LISTENS = re.compile(r"rds-proxy listens on [0-9.]+:(\d+) ")
 class ProxyDaemon:
     """One daemon in a folder of its own, on a port that the kernel chooses.
 
-    `users` maps names to passwords; `auth` adds options to the `[[proxy.auth]]` entry of a user. The other
+    `users` maps names to passwords; `auth` adds options to the `[[proxy.auth]]` entry of a user,
+    `secret_fields` fields to its secret; `tenants` are the sections of `[[proxy.tenants]]`. The other
     arguments are options of the sections of these names and win over the defaults of the tests.
     """
 
@@ -58,6 +59,8 @@ class ProxyDaemon:
         target: Section | None = None,
         log: Section | None = None,
         auth: Mapping[str, Section] | None = None,
+        tenants: Sequence[Section] = (),
+        secret_fields: Mapping[str, Section] | None = None,
         secrets_mode: int = 0o600,
     ) -> None:
         self.folder = folder
@@ -67,6 +70,8 @@ class ProxyDaemon:
         self.target: dict[str, Any] = {"host": LOOPBACK, "port": database_port, **(target or {})}
         self.log = dict(log or {})
         self.auth = dict(auth or {})
+        self.tenants = list(tenants)
+        self.secret_fields = dict(secret_fields or {})
         self.port = 0
         self.config = folder / "rds-proxy.toml"
         self.secrets = folder / "secrets.json"
@@ -94,7 +99,10 @@ class ProxyDaemon:
         """Write configuration and secrets from the attributes, which a test may change before a reload."""
         self.secrets.touch(mode=self._secrets_mode)
         self.secrets.chmod(self._secrets_mode)
-        secrets = {name: {"username": name, "password": password} for name, password in self.users.items()}
+        secrets = {
+            name: {"username": name, "password": password, **self.secret_fields.get(name, {})}
+            for name, password in self.users.items()
+        }
         self.secrets.write_text(json.dumps(secrets))
         self.config.write_text(self._config_text())
 
@@ -230,6 +238,7 @@ class ProxyDaemon:
         parts += [
             _table("[[proxy.auth]]", {"secret_arn": name, **self.auth.get(name, {})}) for name in self.users
         ]
+        parts += [_table("[[proxy.tenants]]", each) for each in self.tenants]
         parts.append(_table("[target_group.connection_pool_config]", self.pool))
         parts.append(_table("[[target_group.targets]]", self.target))
         return "\n".join(parts)

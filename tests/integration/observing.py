@@ -68,11 +68,12 @@ def _main(host: str, port: str, user: str, password: str, topology: str) -> None
     from proxy.mysql.backend.tls import TargetTls, TlsMode
     from proxy.mysql.wire.gtid import GtidSet
     from proxy.targets.addresses import AddressWatch, resolve_with
+    from tests.peers.known_users import KnownUsers
 
     clock: Any = reactor
     target = Target(host, int(port), TargetTls(TlsMode.PREFERRED, host, None), CONNECT_TIMEOUT)
     credential = Credential(user, Password(password.encode()), "secret", 1)
-    connector = BackendConnector(target, lambda _name: credential, SetUp, "observer", clock)
+    connector = BackendConnector(target, KnownUsers(lambda _name: credential), SetUp, "observer", clock)
     watch = AddressWatch(lambda: host, resolve_with(clock.nameResolver), clock, interval=0.0)
     probe = Probe(connector, lambda: user, lambda: topology, watch)
 

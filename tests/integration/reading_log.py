@@ -21,6 +21,7 @@ from proxy.mysql.backend.set_up import SetUp
 from proxy.mysql.backend.tls import TargetTls, TlsMode
 from proxy.mysql.wire.binlog_events import Commit, Commits
 from proxy.mysql.wire.gtid import Gtid, GtidSet
+from tests.peers.known_users import KnownUsers
 
 LIMIT = 60.0
 
@@ -58,7 +59,7 @@ def _main(reactor: Any, text: str) -> Any:
     asked = json.loads(text)
     connector = BackendConnector(
         Target(LOOPBACK, asked["port"], TargetTls(TlsMode.PREFERRED, LOOPBACK, None), 20.0),
-        lambda username: Credential(username, Password(asked["password"].encode()), "test", 1),
+        KnownUsers(lambda username: Credential(username, Password(asked["password"].encode()), "test", 1)),
         SetUp,
         "test",
         reactor,

@@ -85,6 +85,7 @@ def _main(ports: str, user: str, password: str, repl_user: str, repl_password: s
     from proxy.targets.rows import TargetRow
     from proxy.targets.switchover import Fence, Running, SwitchoverOptions
     from proxy.targets.switchover_procedure import SwitchoverProcedure
+    from tests.peers.known_users import KnownUsers
 
     clock: Any = reactor
     names = [f"{LOOPBACK}:{port}" for port in json.loads(ports)]
@@ -92,7 +93,7 @@ def _main(ports: str, user: str, password: str, repl_user: str, repl_password: s
 
     def connector(port: int) -> BackendConnector:
         target = Target(LOOPBACK, port, TargetTls(TlsMode.OFF, LOOPBACK, None), 2.0)
-        return BackendConnector(target, lambda _name: credential, SetUp, "switching", clock)
+        return BackendConnector(target, KnownUsers(lambda _name: credential), SetUp, "switching", clock)
 
     connectors = {name: connector(port) for name, port in zip(names, json.loads(ports), strict=True)}
     controls = {name: TargetControl(each, lambda: user, clock) for name, each in connectors.items()}

@@ -42,7 +42,9 @@ def test_the_json_log_is_one_object_a_line_and_keeps_secrets(
     assert pin["number"] == number
     assert pin["reason"] == "temporary_table"
     assert isinstance(pin["client"], int)
-    assert any("authentication failed" in record["message"] for record in records)
+    attempts = [record for record in records if "verdict" in record]
+    assert [each["verdict"] for each in attempts] == ["granted", "refused"]
+    assert attempts[1]["reason"] == "wrong password"
     assert debug == any(record["level"] == "debug" for record in records)
 
 

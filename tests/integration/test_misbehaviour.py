@@ -57,7 +57,7 @@ def test_garbage_instead_of_a_log_in(proxy: ProxyDaemon, what: str) -> None:
         answer = client.payload()
         assert error_in(answer) or answer is None
         assert client.is_closed()
-    proxy.wait_for_log("log-in failed", mark)
+    proxy.wait_for_log("turned away 1 clients", mark)
 
 
 GARBAGE_AFTER = {

@@ -160,12 +160,18 @@ def test_the_mysql_client(mysql: MySQLServer, serve: Serve, tmp_path: Path, mode
 def test_statements_report_nothing_and_cost_nothing_extra(pair: tuple[Any, Any], admin: Any) -> None:
     for client in pair:
         run(client, "SELECT 1")
+    # The proxy's first probe may still be under way the first time.
+    eventually(lambda: _questions_of_ten_rounds(pair, admin) == 21, "twenty statements to cost twenty")
+
+
+def _questions_of_ten_rounds(pair: tuple[Any, Any], admin: Any) -> int:
+    """What the server counts, the question for the count included."""
     before = fetch(admin, "SHOW GLOBAL STATUS LIKE 'Questions'")
     for _ in range(10):
         for client in pair:
             run(client, "SELECT 1")
     after = fetch(admin, "SHOW GLOBAL STATUS LIKE 'Questions'")
-    assert int(after[0][1]) - int(before[0][1]) == 21
+    return int(after[0][1]) - int(before[0][1])
 
 
 def test_every_switch_is_each_clients_own(pair: tuple[Any, Any], admin: Any) -> None:

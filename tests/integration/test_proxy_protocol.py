@@ -167,7 +167,9 @@ def test_a_failed_log_in_names_the_client(behind: ProxyDaemon) -> None:
     client = pymysql.Connection(user="app", password="wrong", ssl_disabled=True, defer_connect=True)
     with pytest.raises(pymysql.OperationalError):
         client.connect(sock)
-    assert "from 192.0.2.5:1234" in behind.wait_for_log("authentication failed for user app", mark)
+    line = behind.wait_for_log('log-in refused: user="app"', mark)
+    assert "from=192.0.2.5:1234 via=127.0.0." in line
+    assert 'reason="wrong password"' in line
 
 
 def test_a_broken_header(behind: ProxyDaemon) -> None:

@@ -28,7 +28,7 @@ START_LIMIT = 120.0
 """Seconds that the making of the data, or a start, may take."""
 STOP_LIMIT = 30.0
 STATEMENT_LIMIT = 120.0
-POLL_INTERVAL = 0.02
+POLL_INTERVAL = 0.05
 MAX_CONNECTIONS = 50
 PORT_ATTEMPTS = 3
 PORT_TAKEN = "Bind on TCP/IP port"

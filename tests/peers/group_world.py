@@ -15,7 +15,9 @@ from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedEr
 from twisted.internet.task import Clock
 
 from proxy.config import UserAuthConfig, loads
-from proxy.credentials.source import Password, Secret
+from proxy.credentials.directory import Directory
+from proxy.credentials.passed import PassedCredentials
+from proxy.credentials.source import Password, Secret, SecretVersions
 from proxy.credentials.store import CredentialStore
 from proxy.endpoints import Endpoints
 from proxy.mysql.frontend.client import ClientConnection
@@ -23,6 +25,7 @@ from proxy.target_group import TargetGroup
 from proxy.target_unit import TargetUnit
 
 from .client import ClientPeer
+from .known_users import KnownAccounts
 from .group_servers import GroupServer, Transaction
 from .group_sessions import GroupLine, GroupPeer, GroupSession
 from .link import Line
@@ -67,8 +70,8 @@ class _Secrets:
     def start_refresh(self) -> None:
         """There is nothing to do."""
 
-    def fetch(self, name: str) -> "Deferred[Secret]":
-        return succeed(Secret(name, "app", Password(b"secret")))
+    def fetch(self, name: str, _known: SecretVersions | None = None, /) -> "Deferred[SecretVersions]":
+        return succeed(SecretVersions(Secret(name, "app", Password(b"secret"))))
 
 
 class GroupWorld:
@@ -103,8 +106,9 @@ class GroupWorld:
         self.config = loads(text)
         store = CredentialStore([UserAuthConfig(secret_arn="app")], _Secrets())
         store.refresh()
-        self.group = TargetGroup(self.config, store, self.clock)
-        self.endpoints = Endpoints(self.config, self.group, store.lookup, self.clock)
+        users = Directory(store, PassedCredentials(self.clock))
+        self.group = TargetGroup(self.config, users, self.clock)
+        self.endpoints = Endpoints(self.config, self.group, KnownAccounts(store.lookup), self.clock)
         self._forget_server = self.group.on_new_writer
         self.group.on_new_writer = self._new_writer
         self.context = self.endpoints.default

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 AUTOCOMMIT = 0x0002
 IN_TRANS = 0x0001
+IN_TRANS_READONLY = 0x2000
 MORE = 0x0008
 CURSOR = 0x0040
 LAST_ROW = 0x0080

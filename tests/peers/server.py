@@ -19,6 +19,8 @@ DEFAULTS = {
     "character_set_connection": "utf8mb4",
     "character_set_results": "utf8mb4",
     "collation_connection": "utf8mb4_general_ci",
+    "innodb_lock_wait_timeout": "50",
+    "lock_wait_timeout": "31536000",
     "net_write_timeout": "60",
     "performance_schema": "1",
     "session_track_gtids": "OFF",
@@ -29,6 +31,7 @@ DEFAULTS = {
     "session_track_transaction_info": "OFF",
     "sql_mode": "STRICT_TRANS_TABLES",
     "time_zone": "SYSTEM",
+    "transaction_read_only": "OFF",
 }
 _ASSIGNMENT = re.compile(
     r"(?P<user>@(?!@))?(?P<scope>@@session\.|@@|session\s+)?`?(?P<name>\w+)`?\s*:?=\s*"
@@ -85,9 +88,10 @@ class Session:
     @property
     def status(self) -> int:
         """Status flags."""
-        return (p.AUTOCOMMIT if self.variables["autocommit"] == "ON" else 0) | (
-            p.IN_TRANS if self.in_trans else 0
-        )
+        in_trans = p.IN_TRANS if self.in_trans else 0
+        if in_trans and self.variables["transaction_read_only"] == "ON":
+            in_trans |= p.IN_TRANS_READONLY
+        return (p.AUTOCOMMIT if self.variables["autocommit"] == "ON" else 0) | in_trans
 
     def _tracked(self) -> bytes:
         wanted = self.variables["session_track_system_variables"]

@@ -1,6 +1,6 @@
 """A whole proxy in memory: frontend, pool and backend over Lines, on a fake clock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -18,13 +18,16 @@ from proxy.mysql.backend.tls import TargetTls, TlsMode
 from proxy.mysql.frontend.client import ClientConnection
 from proxy.mysql.frontend.context import ClientOptions, EndpointContext, ServerFacts
 from proxy.mysql.frontend.registry import ClientRegistry
+from proxy.mysql.frontend.throttle import FailedLogins, ThrottleOptions
 from proxy.mysql.session.screen import Screen
 from proxy.mysql.wire.auth.rsa import RsaKeyPair
 from proxy.pool.limits import PoolLimits
 from proxy.pool.pool import Pool
 from proxy.targets.routes import RouteOptions, WriterRoute
+from proxy.tenants.rules import Tenants
 
 from .client import ClientPeer
+from .known_users import KnownAccounts, KnownUsers
 from .link import Line
 from .server import Database, ServerPeer
 
@@ -63,9 +66,11 @@ class World:
         self.lines: list[Line] = []
         self.servers: list[ServerPeer] = []
         self.unreachable = False
+        #: Makes the other end of each connection to the database.
+        self.server: Callable[[Database], ServerPeer] = ServerPeer
         self.connector = BackendConnector(
             Target("database", 3306, TargetTls(TlsMode.OFF, "database", None), 10.0),
-            self._credential,
+            KnownUsers(self._credential),
             lambda: SetUp(init_query),
             "test",
             self.clock,
@@ -84,7 +89,9 @@ class World:
             options=attrs.evolve(OPTIONS, **options),
             facts=lambda: FACTS,
             ready=lambda: succeed(None),
-            credential=self._credential,
+            accounts=KnownAccounts(self._credential),
+            tenants=Tenants(),
+            failed_log_ins=FailedLogins(self.clock, ThrottleOptions),
             may_kill=self.connector.may_kill,
             tls=tls,
             rsa_key=rsa_key(),
@@ -172,7 +179,7 @@ class _Endpoint:
         world = self._world
         if world.unreachable:
             raise OSError("refused")
-        peer = ServerPeer(world.database)
+        peer = world.server(world.database)
         protocol = factory.buildProtocol(None)
         world.servers.append(peer)
         world.lines.append(Line(protocol, peer, is_client=True))

@@ -49,7 +49,7 @@ def test_the_sample_lists_every_option() -> None:
 
 def test_only_options_without_a_default_are_commented_out() -> None:
     live = option_names(tomllib.loads(SAMPLE.read_text(encoding="utf-8")))
-    optional = ("proxy.auth.", "proxy.endpoints.")
+    optional = ("proxy.auth.", "proxy.tenants.", "proxy.endpoints.")
     assert {name for name in set(option_paths()) - live if not name.startswith(optional)} == {
         "proxy.causal_reads",
         "target_group.connection_pool_config.max_idle_connections_percent",

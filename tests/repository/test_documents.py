@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from proxy import errors
 from proxy.cli import main
-from proxy.config import Config, endpoints, load, loads
+from proxy.config import Config, TenantConfig, endpoints, load, loads
 from proxy.config.model import sections
 from proxy.config.target_section import TOPOLOGIES
 from proxy.errors import ClientError
@@ -20,6 +21,7 @@ from proxy.listeners import LISTEN_BACKLOG
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.wire.commands import REFUSED
 from proxy.targets.health import HealthReason, HealthState
+from proxy.tenants.rules import Tenants
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -47,9 +49,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "unknown_thread": {"number": 1073741830},
     "not_owner": {"number": 1073741830},
     "wrong_proxy_statement": {
-        "problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL, TARGETS or HELP"
+        "problem": "after SHOW PROXY comes PINS, PIN TOTALS, CLIENTS, POOL, TARGETS, TENANTS, SECRETS or HELP"
     },
     "switchover_failed": {"target": "db2:3306", "outcome": "WENT_BACK", "why": "it is late"},
+    "too_many_of_tenant": {"tenant": "reports", "limit": 50},
+    "schema_denied": {"username": "app", "schema": "crm"},
+    "statement_rate_exceeded": {"username": "app", "limit": 500},
+    "read_only_user": {"username": "app"},
+    "statement_too_slow": {"is_mariadb": False},
+    "value_refused": {"name": "lock_wait_timeout", "value": "100"},
     "unsupported_clause": {"what": "LIKE in SHOW PROXY"},
 }
 
@@ -189,12 +197,14 @@ def options_named(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/operations.md", "docs/failover.md", "docs/architecture.md", "README.md"]
+    "page",
+    ["docs/operations.md", "docs/failover.md", "docs/tenants.md", "docs/architecture.md", "README.md"],
 )
 def test_options_exist(page: str) -> None:
     words = {reason.value for reason in PinReason}
     others = {"mysql_native_password", "caching_sha2_password", "client_ed25519", "max_connections"}
     others |= {"sql_mode", "collation_connection"}
+    others |= {"program_name", "transaction_read_only", "innodb_lock_wait_timeout"}
     others |= {"read_only", "super_read_only", "innodb_read_only", "wsrep_on", "gtid_mode"}
     others |= {"read_write_split", "group_replication", "rds_topology", "replica_host_status"}
     for name in options_named(page) - words - others:
@@ -216,6 +226,28 @@ def test_the_toml_of_the_failover_page_is_a_configuration() -> None:
     assert [endpoint.target_role for endpoint in endpoints(loads(first).proxy)] == ["READ_WRITE", "READ_ONLY"]
     deployments = [target.deployment for target in loads(second).target_group.targets]
     assert deployments == ["blue", "green"]
+
+
+def test_the_toml_of_the_tenants_page_is_a_configuration() -> None:
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", read("docs/tenants.md"), flags=re.M | re.S)
+    proxy = loads(text).proxy
+    tenants = Tenants(proxy.tenants, proxy.tenant_attribute, proxy.max_tenants)
+
+    def name(user: str, customer: str = "") -> str:
+        return tenants.tenant_for(user, "", {b"customer": customer.encode()}).name
+
+    names = {name("app", "initech"), name("app", "hooli"), name("app", "acme"), name("app"), name("reports")}
+    assert names == {"customer/initech", "customer/hooli", "big/acme", "default/app", "reports"}
+    page = read("docs/tenants.md")
+    assert [each for each in names if f"`{each}`" not in page] == ["reports"]
+
+
+def test_every_limit_of_a_tenant_is_described() -> None:
+    shown = section("docs/tenants.md", "What a client sees at each limit")
+    described = {name for cells in rows(shown) for name in re.findall(r"`(\w+)`", cells[0])}
+    matching = {"name", "user_names", "schemas", "attribute_values", "each"}
+    inside = {"weight", "min_connections_percent"}
+    assert described == {field.name for field in attrs.fields(TenantConfig)} - matching - inside
 
 
 def test_the_states_and_reasons_of_targets_are_those_of_the_enums() -> None:

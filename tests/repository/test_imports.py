@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,8 +88,12 @@ def test_the_pool_knows_neither_the_protocol_nor_aws() -> None:
 
 
 def test_targets_and_credentials_know_no_protocol() -> None:
-    for package in ("proxy.targets", "proxy.credentials", "proxy.config"):
+    for package in ("proxy.targets", "proxy.credentials", "proxy.config", "proxy.tenants"):
         assert offenders(package, "proxy.mysql") == []
+
+
+def test_tenants_know_only_their_configuration() -> None:
+    assert offenders("proxy.tenants", "twisted", "proxy.pool", "proxy.targets", "proxy.credentials") == []
 
 
 def test_a_topology_is_read_without_its_connection() -> None:
@@ -113,8 +118,34 @@ def test_only_the_command_line_imports_the_demo() -> None:
 
 
 def test_boto3_is_only_in_aws() -> None:
-    found = offenders("proxy", "boto3", "botocore")
-    assert [each for each in found if not each.startswith("proxy.aws")] == []
+    found = offenders("proxy", "boto3", "botocore", "mypy_boto3_secretsmanager")
+    assert [each for each in found if not each.startswith("proxy.aws.")] == []
+
+
+def test_aws_knows_no_databases() -> None:
+    others = ["mysql", "pool", "targets", "config", "tenants", *COMPOSITION]
+    assert offenders("proxy.aws", *(f"proxy.{each}" for each in others)) == []
+
+
+def test_credentials_know_no_aws() -> None:
+    assert offenders("proxy.credentials", "proxy.aws", "proxy.iam", "proxy.tenants") == []
+
+
+@pytest.mark.parametrize("package", ["proxy.iam", "proxy.tenants"])
+def test_who_may_do_what_is_decided_without_asking_anybody(package: str) -> None:
+    others = ["mysql", "aws", "pool", "targets", *COMPOSITION]
+    assert offenders(package, "twisted", "boto3", "botocore") == []
+    assert offenders(package, *(f"proxy.{each}" for each in others)) == []
+
+
+def test_boto3_is_not_loaded_before_it_is_called() -> None:
+    """A proxy that needs nothing of AWS does without its 34 MB."""
+    modules = [name for name in NAMES.values() if name not in ("proxy.tap", "proxy.__main__")]
+    program = f"import sys\nfor name in {modules!r}: __import__(name)\nprint('botocore' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=NAMES.get)
@@ -153,8 +184,6 @@ def test_every_exported_name_exists(path: Path) -> None:
 
 def test_sans_io_packages_load_without_twisted() -> None:
     """Not even through something they import."""
-    import subprocess
-
     modules = [
         name
         for name in NAMES.values()

@@ -7,11 +7,32 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from proxy.pool.errors import BorrowTimeout, PoolError
+from proxy.pool.errors import BorrowTimeout, PoolError, TenantTimeout
 from proxy.pool.limits import PoolLimits
 from proxy.pool.pool import Pool
 
 CAP = 6
+
+
+@attrs.frozen
+class Share:
+    weight: float = 1.0
+    min_connections_percent: float = 0.0
+    max_connections_percent: float = 100.0
+    max_queue_length: int = 0
+    borrow_timeout: float | None = None
+
+
+@attrs.frozen
+class Tenant:
+    name: str
+    share: Share
+
+
+TENANTS = {
+    "app": Tenant("app", Share(max_connections_percent=70, borrow_timeout=0.7)),
+    "report": Tenant("report", Share(min_connections_percent=20)),
+}
 
 
 @attrs.define(eq=False)
@@ -110,17 +131,18 @@ class Client:
             (self.target.pool.discard if unclean else self.target.pool.give_back)(connection)
 
     def failed(self, failure):
-        kind = failure.check(BorrowTimeout, CancelledError, PoolError)
+        kind = failure.check(TenantTimeout, BorrowTimeout, CancelledError, PoolError)
         assert kind is not None, failure
         self.outcomes.append(kind.__name__)
 
 
+@pytest.mark.parametrize("tenant_of", [None, TENANTS.get], ids=["plain", "tenants"])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_load(seed):
+def test_random_load(seed, tenant_of):
     clock = Clock()
     target = Target(seed, clock)
     limits = PoolLimits(max_connections=CAP, max_connecting=3, borrow_timeout=1.0, max_idle=2, min_idle=1)
-    pool = target.pool = Pool(target, limits, clock, target.random.random)
+    pool = target.pool = Pool(target, limits, clock, target.random.random, tenant_of)
     pool.start()
     outcomes, clients = [], []
     for _ in range(3000):
@@ -137,7 +159,8 @@ def test_random_load(seed):
     clock.pump([0.1] * 20)
     assert stopped.called
     assert len(outcomes) == len(clients), "a client without an outcome, or with two"
-    assert {"granted", "BorrowTimeout", "CancelledError"} <= set(outcomes)
+    timeout = "BorrowTimeout" if tenant_of is None else "TenantTimeout"
+    assert {"granted", timeout, "CancelledError"} <= set(outcomes)
     assert target.peak == CAP
     assert not target.alive
     assert clock.getDelayedCalls() == []

@@ -49,6 +49,14 @@ def test_a_line_of_json() -> None:
     }
 
 
+def test_an_event_may_be_of_another_endpoint() -> None:
+    text, line = text_line(event(endpoint="reader")), json_line(event(endpoint="reader"))
+    assert text is not None
+    assert "[INFO] [proxyEndpoint=reader] [clientConnection=7] went" in text
+    assert line is not None
+    assert json.loads(line)["endpoint"] == "reader"
+
+
 @pytest.mark.parametrize("line", [text_line, json_line])
 def test_an_event_without_text_is_no_line(line) -> None:  # type: ignore[no-untyped-def]
     assert line({"log_level": LogLevel.info}) is None

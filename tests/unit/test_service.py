@@ -49,8 +49,12 @@ class Scene:
         self.levels = LogLevels("info")
         self.service = ProxyService(str(self.file), load(self.file), self.levels, self.clock)
         self.retired = 0
+        #: Users whose connections were retired, one set each time.
+        self.retired_users: list[set[str]] = []
         self.unit.pool.retire_all = self._retire_all  # type: ignore[method-assign]
-        self.service._refresh_secrets()
+        self.unit.retire_users = lambda names: self.retired_users.append(set(names))  # type: ignore[method-assign]
+        self.service.users.store.refresh()
+        self.retired_users.clear()
 
     @property
     def unit(self) -> TargetUnit:
@@ -227,8 +231,8 @@ class TestRetirement:
     def test_a_new_password_too(self, scene: Scene) -> None:
         scene.secrets["app"] = "second"
         scene.reload()
-        assert scene.retired == 1
-        credential = scene.service._store.lookup("app")
+        assert scene.retired_users == [{"app"}]
+        credential = scene.service.users.store.lookup("app")
         assert credential is not None
         assert credential.password == b"second"
 
@@ -236,18 +240,18 @@ class TestRetirement:
         scene.users.append("eve")
         scene.secrets["eve"] = "hers"
         scene.reload()
-        assert scene.retired == 0
+        scene.retired_users.clear()
         scene.users.remove("eve")
         scene.reload()
-        assert scene.retired == 1
-        assert scene.service._store.lookup("eve") is None
+        assert scene.retired_users == [{"eve"}]
+        assert scene.service.users.store.lookup("eve") is None
 
     def test_secrets_that_cannot_be_read_retire_nobody(self, scene: Scene) -> None:
         scene.write()
         (scene.folder / "secrets.toml").chmod(0o644)
         scene.service.reload()
-        assert scene.retired == 0
-        assert scene.service._store.lookup("app") is not None
+        assert scene.retired_users == []
+        assert scene.service.users.store.lookup("app") is not None
         [warning] = scene.logged(LogLevel.warn)
         assert "is open to others" in warning
 
@@ -266,10 +270,11 @@ class TestRefusal:
         service = scene.service
         after = service.config, scene.context.options, scene.unit.connector.target
         assert all(one is other for one, other in zip(before, after, strict=True))
-        credential = service._store.lookup("app")
+        credential = service.users.store.lookup("app")
         assert credential is not None
         assert credential.password == b"first"
         assert scene.retired == 0
+        assert scene.retired_users == []
 
     def test_an_unknown_option(self, scene: Scene) -> None:
         scene.options["proxy"]["no_such_option"] = 1

@@ -1,6 +1,6 @@
 """Opens connections to one target: the pool's Connector, and the one place that knows how to log in."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -11,19 +11,36 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ... import __version__
-from ...credentials.source import Credential
+from ...credentials.provider import CredentialProvider
+from ...credentials.source import Credential, SecretError
 from ...pool.interface import OpenRequest
+from ...pool.reasons import CloseReason
 from ..wire.capabilities import Capability
 from ..wire.compression_choice import Compression
 from .connection import BackendConnection
-from .errors import ConnectFailed, UnfitTarget
+from .errors import ConnectFailed, TargetError, UnfitTarget
 from .killer import Killer
 from .login import LogIn, log_in
 from .own_commands import save_insert_id, set_up
 from .set_up import SetUp
 from .tls import TargetTls
 
-__all__ = ["BackendConnector", "PoolKey", "Target"]
+__all__ = [
+    "MAX_LOG_INS",
+    "WRONG_PASSWORD",
+    "BackendConnector",
+    "NoCredential",
+    "PoolKey",
+    "Target",
+    "tenant_of",
+]
+
+#: Passwords tried for one connection: a secret's versions before and after it was fetched again. A server
+#: may lock accounts that fail too often.
+MAX_LOG_INS = 4
+
+#: ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
+WRONG_PASSWORD = frozenset({1045, 1698})
 
 
 @attrs.frozen
@@ -32,6 +49,15 @@ class PoolKey:
 
     username: str
     capabilities: Capability
+    #: Whose share of the connections a borrower takes; tenants of one user share connections.
+    tenant: Any = attrs.field(default=None, eq=False, repr=False)
+    #: The user may only read.
+    is_read_only: bool = attrs.field(default=False, eq=False)
+
+
+def tenant_of(key: Hashable) -> Any:
+    """Whose share a borrower takes; None for nobody's."""
+    return key.tenant if isinstance(key, PoolKey) else None
 
 
 @attrs.frozen
@@ -50,8 +76,8 @@ class Target:
         return f"{self.host}:{self.port}"
 
 
-class _NoCredential(UnfitTarget):
-    pass
+class NoCredential(UnfitTarget):
+    """The proxy has nothing to log in with as this user."""
 
 
 class BackendConnector:
@@ -62,13 +88,13 @@ class BackendConnector:
     def __init__(
         self,
         target: Target,
-        credential: Callable[[str], Credential | None],
+        credentials: CredentialProvider,
         set_up: Callable[[], SetUp],
         proxy_name: str,
         clock: Any,
     ) -> None:
         self.target = target
-        self._credential = credential
+        self._credentials = credentials
         self._set_up = set_up
         self._proxy_name = proxy_name
         self._clock = clock
@@ -135,9 +161,51 @@ class BackendConnector:
 
     @defer.inlineCallbacks
     def _connect(self, key: PoolKey, program: str) -> Generator[defer.Deferred[Any], Any, BackendConnection]:
-        credential = self._credential(key.username)
-        if credential is None:
-            raise _NoCredential(f"no secret for user {key.username!r}")
+        """Log in with what is known of the user; if the target refuses that, with what is known by then."""
+        tried: set[bytes] = set()
+        refusal: TargetError | None = None
+        while len(tried) < MAX_LOG_INS:
+            known = yield self._known(key.username)
+            credential = next((each for each in known if bytes(each.password) not in tried), None)
+            if credential is None:
+                break
+            tried.add(bytes(credential.password))
+            try:
+                connection: BackendConnection = yield self._log_in(key, program, credential)
+            except TargetError as problem:
+                if problem.packet.errno not in WRONG_PASSWORD:
+                    raise
+                refusal = problem
+                yield self._credentials.suspect(credential)
+            else:
+                self._credentials.accepted(credential)
+                return connection
+        if refusal is not None:
+            raise refusal
+        raise NoCredential(f"no secret for user {key.username!r}")
+
+    @defer.inlineCallbacks
+    def _known(self, username: str) -> Generator[defer.Deferred[Any], Any, Sequence[Credential]]:
+        """What to try for a user. Raises ConnectFailed where that cannot be had, for the moment."""
+        try:
+            known: Sequence[Credential] = yield self._credentials.candidates(
+                username, self.target.host, self.target.port
+            )
+        except SecretError as problem:
+            raise ConnectFailed(f"cannot log in to {self.target.name}: {problem.reason}") from None
+        return known
+
+    def prove(self, credential: Credential) -> defer.Deferred[None]:
+        """Log in with this very credential, and leave again; fails as ``open`` does."""
+        key = PoolKey(credential.username, Capability(0))
+        proving = self._log_in(key, "", credential)
+        proving.addCallback(lambda connection: connection.close(CloseReason.IDLE))
+        return self.limited(proving)
+
+    @defer.inlineCallbacks
+    def _log_in(
+        self, key: PoolKey, program: str, credential: Credential
+    ) -> Generator[defer.Deferred[Any], Any, BackendConnection]:
         endpoint = endpoints.HostnameEndpoint(
             self._clock,
             self.target.host.encode("idna"),

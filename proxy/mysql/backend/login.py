@@ -6,13 +6,15 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from ..wire.auth.plugin import AuthRefused, Channel, ClientExchange
+from ..wire.auth.native import NAME as NATIVE
+from ..wire.auth.native import NativeDigest
+from ..wire.auth.plugin import AuthRefused, Channel
 from ..wire.auth.registry import CLIENT_PLUGINS
 from ..wire.auth_packets import AuthMoreData, AuthSwitchRequest
 from ..wire.capabilities import DEPENDS_ON_TARGET, Capability
 from ..wire.compression_choice import Compression, capability_of
 from ..wire.datatypes import MalformedPacket
-from ..wire.handshake import HandshakeV10
+from ..wire.handshake import NONCE_LENGTH, HandshakeV10
 from ..wire.login import HandshakeResponse41, SSLRequest
 from ..wire.results import EOF, ERR, OK, ErrorPacket, OkPacket
 from .connection import BackendConnection
@@ -135,12 +137,21 @@ def _compresses(capabilities: Capability, login: LogIn) -> bool:
     return login.compression is not None and bool(capabilities & capability_of(login.compression.algorithm))
 
 
+def _first_plugin(login: LogIn, greeting: HandshakeV10) -> bytes:
+    """The greeting's, unless it cannot be used; the server may switch an account to another one we know."""
+    if isinstance(login.password, NativeDigest) or greeting.auth_plugin not in CLIENT_PLUGINS:
+        return NATIVE
+    return greeting.auth_plugin
+
+
 @inlineCallbacks
 def _authenticate(
     connection: BackendConnection, login: LogIn, greeting: HandshakeV10, secure: bool
 ) -> Generator[Deferred[bytes], bytes, None]:
     channel = Channel(secure=secure)
-    exchange = _exchange(greeting.auth_plugin, login, greeting.nonce, channel)
+    plugin = _first_plugin(login, greeting)
+    nonce = greeting.nonce if plugin == greeting.auth_plugin else greeting.nonce[:NONCE_LENGTH]
+    exchange = CLIENT_PLUGINS[plugin].respond(login.password, nonce, channel)
     capabilities = _capabilities(login, greeting)
     response = HandshakeResponse41(
         capabilities=capabilities | (Capability.SSL if secure else Capability(0)),
@@ -149,9 +160,7 @@ def _authenticate(
         username=login.username,
         auth_response=next(exchange) or b"",
         database=None,
-        auth_plugin=greeting.auth_plugin
-        if greeting.auth_plugin in CLIENT_PLUGINS
-        else b"mysql_native_password",
+        auth_plugin=plugin,
         attributes=dict(login.attributes),
         zstd_level=login.compression.level
         if login.compression is not None and capabilities & Capability.ZSTD_COMPRESSION
@@ -172,21 +181,12 @@ def _authenticate(
                 raise UnfitTarget(
                     f"the target asks for authentication plugin {name!r}, which is not supported"
                 )
-            exchange = _exchange(switch.plugin, login, switch.nonce, channel)
+            exchange = CLIENT_PLUGINS[switch.plugin].respond(login.password, switch.nonce, channel)
             answer: bytes | None = next(exchange) or b""
         else:
             answer = exchange.send(AuthMoreData.decode(payload).data)
         if answer is not None:
             connection.send(answer, connection.reply_sequence)
-
-
-def _exchange(plugin: bytes, login: LogIn, nonce: bytes, channel: Channel) -> ClientExchange:
-    known = CLIENT_PLUGINS.get(plugin)
-    if known is None:
-        # The server may switch an account to a plugin we know; start with one that gives nothing away.
-        known = CLIENT_PLUGINS[b"mysql_native_password"]
-        nonce = nonce[:20]
-    return known.respond(login.password, nonce, channel)
 
 
 def _raise_if_error(payload: bytes) -> None:

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ...errors import ClientError, proxy_header_refused
+from ...tenants.tenant import Tenant
 from ..compressed_transport import CompressedTransport
 from ..exchange import Exchange
 from ..prompt_write import write_now
@@ -27,8 +28,10 @@ from ..wire.login import is_ssl_request
 from ..wire.proxy_protocol import BadProxyHeader, HeaderReader
 from ..wire.results import EOF, OkPacket
 from ..wire.status import Status
+from .attempt import Attempt, ClientGone
+from .audit import log_client_attempt
 from .command_phase import CommandPhase
-from .connection_phase import ClientGone, LoggedIn, change_user, log_in
+from .connection_phase import LoggedIn, change_user, log_in
 from .context import EndpointContext
 from .peer import Peer, peer_of, proxied_peer
 from .registry import ClientRegistry
@@ -75,6 +78,10 @@ class ClientConnection(Protocol):
         self._admitted = False
         self._is_producer = False
         self._login: Any = None
+        #: The log-in that goes on, or was the last one.
+        self.attempt = Attempt()
+        #: Whose limits hold for it; None until it has logged in.
+        self.tenant: Tenant | None = None
         self._closing = False
         #: Sequence id of the last packet sent in the connection phase.
         self._sent = -1
@@ -124,6 +131,7 @@ class ClientConnection(Protocol):
     def _too_slow(self) -> None:
         self._timer = None
         self._registry.refusals.note(self.peer, "no log-in within handshake_timeout")
+        self._log_attempt("no log-in within handshake_timeout")
         self.abort()
 
     def start_tls(self, factory: Any) -> None:
@@ -189,7 +197,7 @@ class ClientConnection(Protocol):
 
     def _logged_in(self, login: LoggedIn) -> None:
         self._login = None
-        self._refusal = self._registry.authenticated(self, login.key.username)
+        self._refusal = self._registry.authenticated(self, login.key)
         if self._refusal is not None:
             self._not_logged_in(Failure(self._refusal))
             return
@@ -198,6 +206,7 @@ class ClientConnection(Protocol):
             self.abort()
             return
         self._stop_timer()
+        self._log_attempt(None)
         self._capabilities = login.capabilities
         self.transport.registerProducer(self, True)
         self._is_producer = True
@@ -239,26 +248,30 @@ class ClientConnection(Protocol):
         self._stop_timer()
         problem = failure.value
         if isinstance(problem, (ClientGone, CancelledError)):
+            self._log_attempt("the client went away")
             return
         if isinstance(problem, MalformedPacket):
             shown = client_mistake(problem)
         else:
             shown = visible_error(problem)
-        if problem is self._refusal:
+        if problem is self._refusal or not self.attempt.username:
             self._registry.refusals.note(self.peer, shown)
-        else:
+        if problem is not self._refusal:
             self._registry.refused()
-            self.log.info(
-                "[clientConnection={client}] log-in failed: {problem}", client=self.number, problem=shown
-            )
+        self._log_attempt(self.attempt.reason or str(shown))
         self.send(error_packet(shown))
         self.close()
+
+    def _log_attempt(self, problem: str | None) -> None:
+        """One line for each attempt to log in; ``problem`` is None for one that was granted."""
+        log_client_attempt(self, self._context.name, problem)
 
     def change_user(self, payload: bytes) -> None:
         """COM_CHANGE_USER: the session starts over, authenticated anew."""
         assert self.commands is not None
         self.commands.stop()
         self._exchange = Exchange(self._context.options.max_login_packet_size, self.abort)
+        self.attempt = Attempt()
         self._sent = 0
         self.commands = None
         self._timer = self._context.clock.callLater(self._context.options.handshake_timeout, self._too_slow)

@@ -34,6 +34,7 @@ from ..wire.scanner_states import Farewell
 from .channel import ClientChannel
 from .command_reception import Stage
 from .context import EndpointContext
+from .limit_phase import LimitPhase
 from .local_commands import LOCAL_COMMANDS
 from .losses import loss_of
 from .outcomes import Outcomes
@@ -41,7 +42,7 @@ from .pin_watch import PinWatch
 from .prepared_commands import EXECUTIONS, may_prepare, need_of_text, prepare, told_of_loss
 from .proxy_statements import answer_proxy_statement
 from .rds_pinning import RdsPinning
-from .recovery_phase import CONNECTION_KILLED, RecoveryPhase
+from .recovery_phase import CONNECTION_KILLED
 from .registry import FIRST_CLIENT_NUMBER
 from .tenancy import Tenancy
 from .text_commands import run_text_command, with_real_names
@@ -61,7 +62,7 @@ _LONG_DATA = int(Command.STMT_SEND_LONG_DATA)
 _WITHOUT_RESPONSE = frozenset({int(Command.STMT_CLOSE), int(Command.STMT_SEND_LONG_DATA), int(Command.QUIT)})
 
 
-class CommandPhase(RecoveryPhase):
+class CommandPhase(LimitPhase):
     """One client after its log-in; borrows on its behalf."""
 
     __slots__ = ("_rds", "said_goodbye", "username")
@@ -106,6 +107,8 @@ class CommandPhase(RecoveryPhase):
         code = packet[HEADER]
         self._packet = packet
         self._silent = code in _WITHOUT_RESPONSE
+        if self._tenant is not None and self._tenant.limits is not self._limits:
+            self._take_limits()
         if self._loss is not None and code == Command.STMT_SEND_LONG_DATA:
             # The first command that has a response is told what the session has lost, this too.
             self._replays_next = False
@@ -114,6 +117,8 @@ class CommandPhase(RecoveryPhase):
             lost, self._loss = self._loss, None
             told_of_loss(self, packet)
             self._tell_loss(lost, packet)
+        elif self._gate is not None and not self._silent and self._is_refused(packet):
+            return
         elif code == _QUERY:
             self._query(packet)
         elif code in LOCAL_COMMANDS and self._intake.uploading and code not in _MAY_BE_LONG:
@@ -218,10 +223,11 @@ class CommandPhase(RecoveryPhase):
         scanner.status = value.status
         self._stage = _RUNNING
         connection.unanswered += self._kind is not _NO_RESPONSE
-        if code == _LONG_DATA:
-            connection.in_doubt = True
+        connection.in_doubt = connection.in_doubt or code == _LONG_DATA
         self._code = code
         self._answer_began = False
+        if self._execution is not None:
+            self._execution_begins()
         if self.channel.full:
             connection.transport.pauseProducing()
         if connection.begin_command is not None:
@@ -264,9 +270,13 @@ class CommandPhase(RecoveryPhase):
                 self._transcript.answer(out)
                 out = self._news(out)
             self.channel.write(out)
+            if self._execution is not None and self.channel.full:
+                self._execution.pause()
         if scanner.done:
             self._ended()
         elif scanner.infile and self._stage is _RUNNING:
+            if self._execution is not None:
+                self._execution.pause()
             self._stage = _FILE
             self._intake.begin_file(scanner.infile_sequence)
             self._continue_command()
@@ -282,6 +292,8 @@ class CommandPhase(RecoveryPhase):
     # The end of a response
 
     def _ended(self) -> None:
+        if self._execution is not None:
+            self._execution.end()
         if self._intake.uploading:
             self._answered_early()
             return
@@ -319,6 +331,8 @@ class CommandPhase(RecoveryPhase):
         self._stage = _IDLE
         if self.pin_watch.is_open:
             self.pin_watch.rests()
+        if self._idle_limit:
+            self._rests()
         connection = self.tenancy.connection
         if connection is not None and connection.lost is not None:
             # Cut while its KILL was unanswered, and not yet reported as closed.
@@ -376,6 +390,8 @@ class CommandPhase(RecoveryPhase):
         self._continue_command()
 
     def _settled(self) -> None:
+        if self._idle_limit:
+            self._rests()
         self._outcomes.settled(self.tenancy.connection)
         self._learn_set()
         self._loss, self.tenancy.loss = self.tenancy.loss, None

@@ -1,45 +1,40 @@
-"""The connection phase towards clients (MySQL manual, "Connection Phase"): greet, TLS, authenticate.
+"""The connection phase towards clients (MySQL manual, "Connection Phase"): greet, TLS, authenticate, begin.
 
-The greeting names the plugin most users have; a user whose entry asks for another is switched to it. An
-unknown user takes the way of a wrong password.
+The greeting names the plugin most users have; who is to use another is switched to it. A client that has
+proven who it is gets a session in the tenant that it belongs to.
 """
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
-from twisted.logger import Logger
 
-from ...credentials.source import Credential
-from ...errors import ClientError, access_denied, compression_refused, tls_required
+from ...errors import ClientError, access_denied, compression_refused, schema_denied, tls_required
+from ...tenants.tenant import Tenant
 from ..backend.connector import PoolKey
 from ..backend.errors import TargetError
+from ..session.allowed_schemas import is_allowed
 from ..session.need import NOTHING
 from ..session.settings import FRESH, Settings, autocommit_of
 from ..session.value import SessionValue
-from ..wire.auth.plugin import NO_PASSWORD, Channel
-from ..wire.auth.registry import SERVER_PLUGINS
-from ..wire.auth_packets import AuthSwitchRequest, ChangeUser
+from ..wire.auth_packets import ChangeUser
 from ..wire.capabilities import WIRE_FORMAT, Capability, offered_to_clients
 from ..wire.compression_choice import Compression, CompressionRefused, choose, offered
 from ..wire.handshake import HandshakeV10, fresh_nonce
 from ..wire.login import HandshakeResponse41, SSLRequest, is_ssl_request
 from ..wire.status import Status
+from .accounts import Way
+from .authentication import Claim, authenticate, default_plugin
 from .context import EndpointContext
+from .tenant_limits import session_variables
 from .transfer import prepare
 from .visible import visible_error
 
 if TYPE_CHECKING:
     from .client import ClientConnection
 
-__all__ = ["ClientGone", "LoggedIn", "change_user", "log_in"]
-
-_log = Logger()
-
-_NATIVE: Final = b"mysql_native_password"
-_CACHING_SHA2: Final = b"caching_sha2_password"
-_PLUGINS: Final = {"MYSQL_NATIVE_PASSWORD": _NATIVE, "MYSQL_CACHING_SHA2_PASSWORD": _CACHING_SHA2}
+__all__ = ["LoggedIn", "change_user", "log_in"]
 
 #: Character sets a client cannot speak (MySQL manual, "Impermissible Client Character Sets").
 _NOT_FOR_CLIENTS = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
@@ -47,10 +42,6 @@ _NOT_FOR_CLIENTS = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
 
 #: Bytes, and characters, of a client's program_name that are passed on to the database.
 MAX_PROGRAM_NAME = 128
-
-
-class ClientGone(Exception):
-    """The client's connection ended before its log-in did."""
 
 
 @attrs.frozen
@@ -69,13 +60,16 @@ class LoggedIn:
 class _Request:
     """What a client asks for when it logs in or changes its user."""
 
-    username: bytes
-    response: bytes = attrs.field(repr=False)
-    plugin: bytes | None
     schema: bytes | None
     collation: int
     capabilities: Capability
-    program: str
+    attributes: Mapping[bytes, bytes] = attrs.field(repr=False)
+
+    @property
+    def program(self) -> str:
+        """The name that the database is told; its length is the client's choice, and is held for each."""
+        name = self.attributes.get(b"program_name", b"")[:MAX_PROGRAM_NAME]
+        return name.decode("utf-8", "replace")[:MAX_PROGRAM_NAME]
 
 
 @inlineCallbacks
@@ -83,7 +77,7 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
     """Take a client from greeting to authenticated session; raises what it is to be told."""
     yield context.ready()
     facts = context.facts()
-    default_plugin = _default_plugin(context)
+    plugin = default_plugin(context)
     greeting = HandshakeV10(
         server_version=(context.options.server_version or facts.version).encode(),
         connection_id=client.number,
@@ -93,7 +87,7 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
         | (Capability.SSL if context.tls is not None else Capability(0)),
         collation=_greeting_collation(facts.is_mariadb),
         status=Status(facts.fresh_status),
-        auth_plugin=default_plugin,
+        auth_plugin=plugin,
     )
     client.nonce = greeting.nonce
     client.greet(greeting.encode())
@@ -106,17 +100,14 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
     if context.options.require_tls and not client.secure:
         raise tls_required()
     compression = _compression(context, response)
-    request = _Request(
-        response.username,
+    request = _Request(response.database, response.collation, response.capabilities, response.attributes)
+    claim = Claim(
+        response.username.decode("utf-8", "replace"),
         response.auth_response,
-        response.auth_plugin,
-        response.database,
-        response.collation,
-        response.capabilities,
-        _program(response.attributes),
+        response.auth_plugin or plugin,
+        greeting.nonce if response.auth_plugin in (None, plugin) else None,
     )
-    nonce = greeting.nonce if response.auth_plugin in (None, default_plugin) else None
-    admitted: LoggedIn = yield _admit(client, context, request, nonce)
+    admitted: LoggedIn = yield _admit(client, context, request, claim)
     return attrs.evolve(admitted, compression=compression)
 
 
@@ -129,12 +120,6 @@ def _compression(context: EndpointContext, response: HandshakeResponse41) -> Com
         raise compression_refused(str(refusal)) from None
 
 
-def _program(attributes: Mapping[bytes, bytes]) -> str:
-    """The name that the database is told; its length is the client's choice, and is held for each client."""
-    name = attributes.get(b"program_name", b"")[:MAX_PROGRAM_NAME]
-    return name.decode("utf-8", "replace")[:MAX_PROGRAM_NAME]
-
-
 @inlineCallbacks
 def change_user(
     client: "ClientConnection", context: EndpointContext, payload: bytes, capabilities: Capability
@@ -144,93 +129,47 @@ def change_user(
     Servers give the same one again, and libmariadb counts on it: it answers the former one.
     """
     change = ChangeUser.decode(payload, capabilities)
-    program = _program(change.attributes)
-    request = _Request(
-        change.username, b"", None, change.database, change.collation or 0, capabilities, program
-    )
-    admitted: LoggedIn = yield _admit(client, context, request, None, is_change=True)
+    request = _Request(change.database, change.collation or 0, capabilities, change.attributes)
+    claim = Claim(change.username.decode("utf-8", "replace"), b"", None, None, is_change=True)
+    admitted: LoggedIn = yield _admit(client, context, request, claim)
     return admitted
 
 
 @inlineCallbacks
 def _admit(
-    client: "ClientConnection",
-    context: EndpointContext,
-    request: _Request,
-    nonce: bytes | None,
-    *,
-    is_change: bool = False,
+    client: "ClientConnection", context: EndpointContext, request: _Request, claim: Claim
 ) -> Generator[Deferred[Any], Any, LoggedIn]:
-    username = request.username.decode("utf-8", "replace")
-    credential = context.credential(username)
-    if nonce is None or _plugin_of(context, credential) != _default_plugin(context):
-        if not is_change:
-            client.nonce = fresh_nonce()
-        nonce = client.nonce
-        client.send(AuthSwitchRequest(_plugin_of(context, credential), nonce).encode())
-        response: bytes = yield client.next_payload()
-        request = attrs.evolve(request, response=response)
-    proven: bool = yield _authenticate(client, context, request, credential, nonce)
-    if credential is None or not proven:
-        _log.info(
-            "[clientConnection={client}] authentication failed for user {user} from {peer}: {why}",
-            client=client.number,
-            user=username,
-            peer=str(client.peer),
-            why="no secret for this user" if credential is None else "wrong password",
-        )
-        raise access_denied(username, using_password=request.response not in NO_PASSWORD)
+    client.attempt.username = claim.username
+    way: Way = yield authenticate(client, context, claim)
     client.proven()
-    key = PoolKey(username, request.capabilities & WIRE_FORMAT)
-    initial = _initial_settings(context, request)
+    schema = (request.schema or b"").decode("utf-8", "surrogateescape")
+    tenant = context.tenants.tenant_for(claim.username, schema, request.attributes)
+    _check_tenant(client, claim, tenant, schema)
+    is_read_only = way.is_read_only or tenant.limits.read_only
+    key = PoolKey(claim.username, request.capabilities & WIRE_FORMAT, tenant, is_read_only)
+    initial = _initial_settings(context, request, schema, key)
     yield _check_schema(context, key, initial, request.program)
     facts = context.facts()
     value = SessionValue(
         initial,
         facts.fresh_status,
         # A reset brings the log-in's character set back on MariaDB, the server's own on MySQL.
-        after_reset=initial
-        if facts.is_mariadb
-        else FRESH.changed(variables=(autocommit_of(facts.fresh_status),)),
+        after_reset=initial if facts.is_mariadb else FRESH.changed(variables=_given_variables(context, key)),
     )
     return LoggedIn(key, value, request.capabilities, request.program)
 
 
-@inlineCallbacks
-def _authenticate(
-    client: "ClientConnection",
-    context: EndpointContext,
-    request: _Request,
-    credential: Credential | None,
-    nonce: bytes,
-) -> Generator[Deferred[bytes], bytes, bool]:
-    """Run the user's plugin on the client's response to ``nonce``."""
-    plugin = SERVER_PLUGINS[_plugin_of(context, credential)]
-    password = None if credential is None else credential.password
-    channel = Channel(secure=client.secure, rsa_key=context.rsa_key)
-    exchange = plugin.authenticate(password, nonce, request.response, channel)
-    answer = None
-    while True:
-        try:
-            step = next(exchange) if answer is None else exchange.send(answer)
-        except StopIteration as end:
-            return bool(end.value)
-        client.send(step.payload)
-        answer = (yield client.next_payload()) if step.awaits_reply else b""
-
-
-def _plugin_of(context: EndpointContext, credential: Credential | None) -> bytes:
-    """The plugin a user's entry asks for, or the default."""
-    auth_type = credential.client_password_auth_type if credential is not None else None
-    return _PLUGINS.get(auth_type or "", _default_plugin(context))
-
-
-def _default_plugin(context: EndpointContext) -> bytes:
-    """RDS's defaults: caching_sha2_password for MySQL, mysql_native_password for MariaDB."""
-    configured = _PLUGINS.get(context.options.default_auth_type)
-    if configured is not None:
-        return configured
-    return _NATIVE if context.facts().is_mariadb else _CACHING_SHA2
+def _check_tenant(client: "ClientConnection", claim: Claim, tenant: Tenant, schema: str) -> None:
+    """ClientError for who may not come from there, or not to this schema."""
+    networks = tenant.limits.allowed_networks
+    if networks is not None and client.peer.address not in networks:
+        tenant.refused_networks += 1
+        client.attempt.reason = f"the address is not in allowed_networks of tenant {tenant.name}"
+        raise access_denied(claim.username, using_password=True)
+    if schema and not is_allowed(schema, tenant.limits.allowed_schemas):
+        tenant.refused_schemas += 1
+        client.attempt.reason = f"the schema is not in allowed_schemas of tenant {tenant.name}"
+        raise schema_denied(claim.username, schema)
 
 
 def _greeting_collation(is_mariadb: bool) -> int:
@@ -238,9 +177,8 @@ def _greeting_collation(is_mariadb: bool) -> int:
     return 45 if is_mariadb else 255
 
 
-def _initial_settings(context: EndpointContext, request: _Request) -> Settings:
+def _initial_settings(context: EndpointContext, request: _Request, schema: str, key: PoolKey) -> Settings:
     """What the log-in packet says of the session; an unknown collation means the server's default."""
-    schema = (request.schema or b"").decode("utf-8", "surrogateescape")
     known = context.facts().collations.get(request.collation)
     variables = {}
     if known is not None:
@@ -257,8 +195,15 @@ def _initial_settings(context: EndpointContext, request: _Request) -> Settings:
     return FRESH.changed(
         schema=schema,
         multi_statements=bool(request.capabilities & Capability.MULTI_STATEMENTS),
-        variables=(*variables.items(), autocommit_of(context.facts().fresh_status)),
+        variables=(*variables.items(), *_given_variables(context, key)),
     )
+
+
+def _given_variables(context: EndpointContext, key: PoolKey) -> tuple[tuple[str, str], ...]:
+    """What each session of this user begins with, and has again after a reset."""
+    facts = context.facts()
+    limits = session_variables(key.tenant, is_read_only=key.is_read_only, is_mariadb=facts.is_mariadb)
+    return autocommit_of(facts.fresh_status), *limits
 
 
 @inlineCallbacks

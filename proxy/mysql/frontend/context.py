@@ -1,16 +1,17 @@
 """What all client connections of one endpoint share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
-from ...credentials.source import Credential
+from ...credentials.problems import SecretStatus
 from ...networks import NO_NETWORKS, Networks
 from ...pool.pool import Pool
 from ...targets.reader_route import ReaderRoute
 from ...targets.routes import Route
+from ...tenants.rules import Tenants
 from ..backend.connection import BackendConnection
 from ..session.fate import Fate
 from ..session.prepared import PreparedTexts
@@ -19,9 +20,11 @@ from ..session.statement_kind import StatementKinds
 from ..wire.auth.rsa import RsaKeyPair
 from ..wire.capabilities import NO_CAPABILITIES, Capability
 from ..wire.compression_choice import COMPRESSION_ALGORITHMS
+from .accounts import Accounts
 from .known_sets import KnownSets
 from .pin_ledger import PinLedger
 from .recent import Recent
+from .throttle import FailedLogins
 from .tls import ServerTls
 
 __all__ = ["ClientOptions", "EndpointContext", "ServerFacts"]
@@ -117,11 +120,17 @@ class EndpointContext:
     facts: Callable[[], ServerFacts]
     #: Fires once the target has been asked for the first time: until then there is nothing to greet with.
     ready: Callable[[], Deferred[None]]
-    credential: Callable[[str], Credential | None]
+    accounts: Accounts
+    tenants: Tenants
+    failed_log_ins: FailedLogins
     #: Whether a user has the right to end what others run.
     may_kill: Callable[[str], Deferred[bool]]
     tls: ServerTls | None
     rsa_key: RsaKeyPair
+    #: For the log.
+    name: str = "default"
+    #: Names by which clients know the endpoint, as host or host:port in lower case: a token is made for one.
+    endpoint_names: frozenset[str] = frozenset()
     known_schemas: Recent = attrs.field(factory=Recent)
     names_collations: Recent = attrs.field(factory=Recent)
     failover: Failover = attrs.field(factory=_NoFailover)
@@ -141,6 +150,8 @@ class EndpointContext:
     clients: Callable[[], Iterator[Any]] = lambda: iter(())
     #: For the proxy's statements about itself: each target's name and pool.
     pools: Callable[[], Iterator[tuple[str, Pool[BackendConnection]]]] = lambda: iter(())
+    #: For the same: how the secrets stand.
+    secrets: Callable[[], Iterable[SecretStatus]] = tuple
     #: Pool keys of users whose procedures and functions leave user variables behind.
     calls_leave: set[Any] = attrs.field(factory=set)
     pins: PinLedger = attrs.field(factory=PinLedger)

@@ -18,6 +18,8 @@ class KillPhase(CommandReception):
     __slots__ = ("_interrupted", "_was_running", "statement_count")
 
     username: str
+    #: Of the connections that it borrows.
+    key: Any
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -41,7 +43,9 @@ class KillPhase(CommandReception):
                 self.channel.close()
             return
         self._stage = Stage.BUSY
-        killing = kill_client(self._context, self.username, kill.number, query_only=kill.query_only)
+        killing = kill_client(
+            self._context, self.username, kill.number, query_only=kill.query_only, killer=self.key
+        )
         killing.addCallbacks(
             lambda _: self._killed(None), lambda failure: self._killed(visible_error(failure.value))
         )

@@ -47,7 +47,9 @@ def answer_proxy_statement(phase: "CommandPhase", context: EndpointContext, text
         if isinstance(request, SwitchoverRequest):
             _switch_over(phase, context, request, sees_all=sees_all)
             return
-        view = view_of(request, context, Viewer(phase.channel.number, phase.username, sees_all))
+        view = view_of(
+            request, context, Viewer(phase.channel.number, phase.username, sees_all, phase.key.tenant)
+        )
     except ClientError as refusal:
         phase.refuse(refusal)
         return

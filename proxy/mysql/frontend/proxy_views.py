@@ -6,8 +6,7 @@ what has left meanwhile is left out. Nothing here shows a statement with its val
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,49 +14,53 @@ import attrs
 from ...errors import privilege_needed
 from ...pool.pool import Pool
 from ...targets.switchover import SwitchoverReport, TargetsView
+from ...tenants.tenant import Tenant
 from ..backend.connection import BackendConnection
 from ..backend.connector import PoolKey
 from ..session.pin_advice import advice
 from ..session.pins import RdsReason, Reason
 from ..session.rds_messages import rds_remedy
 from ..session.show_proxy import SWITCHOVER_FORM, ProxyView
-from ..wire.result_rows import Column, ColumnType, Value
+from ..wire.result_rows import Column, ColumnType
 from .context import EndpointContext
+from .tenant_views import (
+    LONGEST_NAME,
+    SECRET_COLUMNS,
+    TENANT_COLUMNS,
+    Row,
+    View,
+    moment,
+    secret_rows,
+    tenant_rows,
+)
 
 if TYPE_CHECKING:
     from .client import ClientConnection
+    from .command_phase import CommandPhase
 
 __all__ = ["View", "Viewer", "switchover_view", "view_of"]
 
-Row = Sequence[Value]
-
 #: The user of the last row of SHOW PROXY POOL.
 _ALL = "(all)"
-_LONGEST_NAME = 64
+_LONGEST_NAME = LONGEST_NAME
 _LONGEST_TEXT = 256
 _LONGEST_POSITION = 1024
 
 
 @attrs.frozen
 class Viewer:
-    """Who asks: a client's number and user, and whether that one is in ``admin_users``."""
+    """Who asks: a client's number, user and tenant, and whether the user is in ``admin_users``."""
 
     client: int
     username: str
     sees_all: bool
+    tenant: Tenant | None = None
 
-    def sees(self, username: str) -> bool:
-        """Whether sessions of a user are shown."""
-        return self.sees_all or username == self.username
-
-
-@attrs.frozen
-class View:
-    """One statement's columns and rows; ``table`` is the name of the table in the column definitions."""
-
-    table: str
-    columns: tuple[Column, ...]
-    rows: Iterator[Row]
+    def sees(self, commands: "CommandPhase | None") -> bool:
+        """Whether a session is shown: those of the viewer's own user and tenant are."""
+        if commands is None or self.sees_all:
+            return self.sees_all
+        return commands.username == self.username and commands.key.tenant is self.tenant
 
 
 _PINS = (
@@ -119,6 +122,8 @@ _EXPLANATIONS = {
     ProxyView.CLIENTS: "the clients' sessions",
     ProxyView.POOL: "the database connections by user (admin_users)",
     ProxyView.TARGETS: "the databases: role, health, replica lag in seconds, executed GTIDs (admin_users)",
+    ProxyView.TENANTS: "the tenants: limits, use and refusals; others than one's own: admin_users",
+    ProxyView.SECRETS: "the secrets' versions, and what is wrong with them (admin_users)",
     ProxyView.HELP: "this",
 }
 _SWITCHES = "moves all traffic to another target without disconnecting anybody (admin_users)"
@@ -151,7 +156,7 @@ def _pins(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
     ends = context.options.pinning != "rds"
     for session in context.pins:
         client: ClientConnection | None = context.find_client(session.client)
-        if client is None or not viewer.sees(session.user):
+        if client is None or not viewer.sees(client.commands):
             continue
         for cause in tuple(session.causes.values()):
             now = context.clock.seconds()
@@ -160,7 +165,8 @@ def _pins(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
                 session.user,
                 str(client.peer),
                 cause.reason.value,
-                _moment(now - cause.since),
+                # The reactor's clock need not be the time of day.
+                moment(time.time() - (now - cause.since)),
                 now - cause.since,
                 session.cause_lost_by(cause, now),
                 _database_connection(client),
@@ -190,7 +196,7 @@ def _clients(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
         if commands is None:
             if viewer.sees_all:
                 yield _logging_in(context, client)
-        elif viewer.sees(commands.username):
+        elif viewer.sees(commands):
             now = context.clock.seconds()
             yield (
                 client.number,
@@ -266,6 +272,15 @@ def _targets(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
         yield attrs.astuple(row)
 
 
+def _tenants(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
+    pools = [pool for _, pool in context.pools()]
+    return tenant_rows(context.tenants, pools, only=None if viewer.sees_all else viewer.tenant)
+
+
+def _secrets(context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
+    return secret_rows(context.secrets())
+
+
 def _help(_context: EndpointContext, _viewer: Viewer) -> Iterator[Row]:
     for view, text in _EXPLANATIONS.items():
         yield (view.statement, text)
@@ -277,12 +292,7 @@ def _database_connection(client: "ClientConnection") -> int | None:
     return None if connection is None else connection.thread_id
 
 
-def _moment(seconds_ago: float) -> str:
-    # The reactor's clock need not be the time of day.
-    return datetime.fromtimestamp(time.time() - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-_FOR_ADMINS = frozenset((ProxyView.POOL, ProxyView.PIN_TOTALS, ProxyView.TARGETS))
+_FOR_ADMINS = frozenset((ProxyView.POOL, ProxyView.PIN_TOTALS, ProxyView.TARGETS, ProxyView.SECRETS))
 _Rows = Callable[[EndpointContext, Viewer], Iterator[Row]]
 _VIEWS: dict[ProxyView, tuple[tuple[Column, ...], _Rows]] = {
     ProxyView.PINS: (_PINS, _pins),
@@ -290,5 +300,7 @@ _VIEWS: dict[ProxyView, tuple[tuple[Column, ...], _Rows]] = {
     ProxyView.CLIENTS: (_CLIENTS, _clients),
     ProxyView.POOL: (_POOL, _pool),
     ProxyView.TARGETS: (_TARGETS, _targets),
+    ProxyView.TENANTS: (TENANT_COLUMNS, _tenants),
+    ProxyView.SECRETS: (SECRET_COLUMNS, _secrets),
     ProxyView.HELP: (_HELP, _help),
 }

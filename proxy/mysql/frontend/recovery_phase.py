@@ -402,7 +402,7 @@ class RecoveryPhase(ReplayPhase):
         scanner = self._scanner
         if self._interrupted or self._reruns >= MAX_RERUNS:
             return False
-        if scanner.errno == SHUTDOWN or not self._context.writes:
+        if scanner.errno == SHUTDOWN or not self._context.writes or self.key.is_read_only:
             return scanner.errno == SHUTDOWN
         if scanner.errno == OPTION_PREVENTS:
             return _READ_ONLY_OPTION.search(scanner.withheld) is not None

@@ -10,8 +10,11 @@ from ...errors import (
     rate_limit_exceeded,
     too_many_clients,
     too_many_from_address,
+    too_many_of_tenant,
     too_many_of_user,
 )
+from ...tenants.tenant import Tenant
+from ..backend.connector import PoolKey
 from .admission import ConnectionRate, Occupancy
 from .context import EndpointContext
 from .refusals import RefusalLog
@@ -87,15 +90,25 @@ class ClientRegistry:
         client.counted_address = address
         return None
 
-    def authenticated(self, client: "ClientConnection", username: str) -> ClientError | None:
-        """Count a client as the user it has proven to be, no longer as another, or say why it cannot stay."""
-        self._users.leave(client.counted_user)
-        client.counted_user = ""
-        if not self._users.take(username, self._context.options.max_client_connections_per_user):
-            return too_many_of_user(username)
-        client.counted_user = username
+    def authenticated(self, client: "ClientConnection", key: PoolKey) -> ClientError | None:
+        """Count a client as whom it has proven to be, no longer as another, or say why it cannot stay."""
+        self._uncount(client)
+        if not self._users.take(key.username, self._context.options.max_client_connections_per_user):
+            return too_many_of_user(key.username)
+        client.counted_user = key.username
+        tenant: Tenant = key.tenant
+        if not tenant.admit():
+            return too_many_of_tenant(tenant.name, tenant.limits.max_client_connections)
+        client.tenant = tenant
         self.setup_succeeded += 1
         return None
+
+    def _uncount(self, client: "ClientConnection") -> None:
+        self._users.leave(client.counted_user)
+        client.counted_user = ""
+        tenant, client.tenant = client.tenant, None
+        if tenant is not None:
+            self._context.tenants.leave(tenant)
 
     def refused(self) -> None:
         """A client's log-in has failed."""
@@ -105,7 +118,7 @@ class ClientRegistry:
         """It is no longer connected."""
         self._clients.pop(client.number, None)
         self._addresses.leave(client.counted_address)
-        self._users.leave(client.counted_user)
+        self._uncount(client)
         self.closed += 1
 
     def sweep(self) -> None:

@@ -28,15 +28,20 @@ class Routes:
 
     log = Logger()
 
-    __slots__ = ("_context", "_readers", "is_sticky", "route")
+    __slots__ = ("_context", "_is_read_only", "_readers", "is_sticky", "route")
 
-    def __init__(self, context: EndpointContext) -> None:
+    def __init__(self, context: EndpointContext, *, is_read_only: bool = False) -> None:
+        """``is_read_only``: of a session that may write nothing, so that any statement may go to a reader."""
         self._context = context
+        self._is_read_only = is_read_only
         self.route: Route[BackendConnection] = context.route
         self._readers: StickyRoute[BackendConnection] | None = None
-        if context.read_route is not None and (context.kinds is not None or not context.writes):
-            self._readers = StickyRoute(context.read_route)
-        if self._readers is not None and not context.writes:
+        readers = context.read_route
+        if is_read_only and readers is not None and not readers.has_readers:
+            readers = None
+        if readers is not None and (context.kinds is not None or is_read_only or not context.writes):
+            self._readers = StickyRoute(readers)
+        if self._readers is not None and (is_read_only or not context.writes):
             self.route = self._readers
         #: Whether any statement may go to a reader.
         self.is_sticky = self._readers is not None
@@ -51,7 +56,8 @@ class Routes:
 
     def is_behind(self, connection: BackendConnection, value: SessionValue, need: Need) -> bool:
         """Whether a reader has to catch up with the session first."""
-        if need.from_writer or (self._context.writes and not need.is_read):
+        may_write = self._context.writes and not self._is_read_only
+        if need.from_writer or (may_write and not need.is_read):
             return False
         if self._readers is not None:
             self._readers.preferred = connection.pool

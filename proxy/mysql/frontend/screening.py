@@ -71,6 +71,16 @@ class Screening:
                 return UNKNOWN_STATEMENT
         return self._verdict(packet[start:], is_beginning)
 
+    def text_of(self, packet: bytes) -> bytes | None:
+        """The text of a whole COM_QUERY or COM_STMT_PREPARE, which is not kept; None if it has none."""
+        start = HEADER + 1
+        if self._has_attributes and packet[HEADER] == Command.QUERY:
+            try:
+                start = text_start(packet, start)
+            except MalformedPacket:
+                return None
+        return packet[start:]
+
     def _verdict(self, text: bytes, is_beginning: bool) -> Verdict:
         self._is_text = True
         self.is_whole = not is_beginning

@@ -4,7 +4,7 @@ A connection is kept while the session value is tied to it (a transaction, a pin
 statement that left warnings or an error (SHOW WARNINGS may follow), and until doubtful values are settled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -64,6 +64,7 @@ class Tenancy:
         "_whereabouts",
         "connection",
         "loss",
+        "wanted_variables",
     )
 
     log = Logger()
@@ -92,8 +93,10 @@ class Tenancy:
         self.loss: ClientError | None = None
         #: The proxy has asked the connection something since the session's last statement.
         self._was_asked = False
+        #: Settings that the session is to have before its next statement, in the place of what it has set.
+        self.wanted_variables: Sequence[tuple[str, str]] = ()
         self._whereabouts = Whereabouts(context, key, value)
-        self._routes = Routes(context)
+        self._routes = Routes(context, is_read_only=getattr(key, "is_read_only", False))
         self._wanted = NOTHING
         #: What most statements go by.
         self._route = self._routes.route
@@ -110,11 +113,13 @@ class Tenancy:
         if connection is not None:
             self._stop_holding()
             self._was_asked = False
-            if need is NOTHING:
+            if need is NOTHING and not self.wanted_variables:
                 granted(connection)
             else:
                 self._use_own(connection, need, granted, refused)
             return
+        if self.wanted_variables:
+            self._take_wanted()
         # What is tried again is tried as it was, on a connection of which nothing is known yet.
         self._wanted = need
         value = self._value
@@ -184,11 +189,15 @@ class Tenancy:
         gives_id = gives_id and not connection.knows_insert_id_of(self._value)
         if foreign:
             refused(self._whereabouts.diagnostics_refusal(foreign))
-        elif gives_id or need.given or lacks_statement(connection, need):
+        elif self.wanted_variables or gives_id or need.given or lacks_statement(connection, need):
             reads = Diagnostics.LAST_INSERT_ID if gives_id else Diagnostics.NONE
             self._bring(connection, attrs.evolve(need, reads=reads), granted, refused)
         else:
             granted(connection)
+
+    def _take_wanted(self) -> None:
+        wanted, self.wanted_variables = self.wanted_variables, ()
+        self._value.settings = self._value.settings.changed(variables=wanted)
 
     def stop_waiting(self) -> bool:
         """Leave the queue for a connection, as killed; False if the session does not wait there."""
@@ -201,6 +210,8 @@ class Tenancy:
         """Give the connection the session is tied to what its earlier statements ran elsewhere for."""
         connection.take_back()
         connection.has_now(self._value)
+        if self.wanted_variables:
+            self._take_wanted()
 
         def given(_: None) -> None:
             if self._over:
@@ -406,6 +417,7 @@ class Tenancy:
     def start_over(self) -> None:
         """Give up what the session has on its connection (COM_RESET_CONNECTION, COM_CHANGE_USER)."""
         connection, self.connection = self.connection, None
+        self.wanted_variables = ()
         self._stop_holding()
         self._whereabouts.forget()
         if connection is not None:

@@ -14,9 +14,11 @@ from ...errors import (
     packet_too_large,
     queue_full,
     shutting_down,
+    tenant_queue_full,
+    tenant_timeout,
     wrong_sequence,
 )
-from ...pool.errors import BorrowTimeout, PoolClosed, QueueFull
+from ...pool.errors import BorrowTimeout, PoolClosed, QueueFull, TenantQueueFull, TenantTimeout
 from ...targets.errors import NoReader
 from ..backend.errors import ConnectFailed, TargetError, UnfitTarget
 from ..wire.datatypes import MalformedPacket
@@ -50,6 +52,10 @@ def visible_error(problem: BaseException | None) -> ClientError:
     """What the client is told; anything unforeseen is logged whole and shown as "Unknown error"."""
     if isinstance(problem, ClientError):
         return problem
+    if isinstance(problem, TenantTimeout):
+        return tenant_timeout(problem.tenant, problem.seconds)
+    if isinstance(problem, TenantQueueFull):
+        return tenant_queue_full(problem.tenant, problem.limit, problem.used, problem.most)
     if isinstance(problem, BorrowTimeout):
         return borrow_timeout()
     if isinstance(problem, QueueFull):

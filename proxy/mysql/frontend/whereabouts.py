@@ -70,7 +70,7 @@ class Whereabouts:
     def _takes(self, connection: BackendConnection) -> bool:
         """Borrow this very connection, if its target serves the endpoint now."""
         pool = connection.pool
-        return self._context.route.lends(pool) and bool(pool.take_exact(connection))
+        return self._context.route.lends(pool) and bool(pool.take_exact(connection, self._key))
 
     def is_gone(self, reads: Diagnostics) -> bool:
         """Whether a statement reads what only the connection of an earlier statement knew."""

@@ -35,6 +35,8 @@ class ProxyView(enum.Enum):
     CLIENTS = "CLIENTS"
     POOL = "POOL"
     TARGETS = "TARGETS"
+    TENANTS = "TENANTS"
+    SECRETS = "SECRETS"
     HELP = "HELP"
 
     @property
@@ -44,7 +46,7 @@ class ProxyView(enum.Enum):
 
 
 #: For error texts.
-FORMS = "PINS, PIN TOTALS, CLIENTS, POOL, TARGETS or HELP"
+FORMS = "PINS, PIN TOTALS, CLIENTS, POOL, TARGETS, TENANTS, SECRETS or HELP"
 SWITCHOVER_FORM = "PROXY SWITCHOVER TO 'host:port' [TIMEOUT seconds]"
 
 _SHOW_PROXY = [b"SHOW", b"PROXY"]

@@ -18,6 +18,8 @@ with default trackers would have sent this client; the eof_scanner module serves
 packets. MySQL manual, "Text Resultset", "COM_STMT_PREPARE Response".
 """
 
+from collections.abc import Mapping
+
 from .commands import ResponseKind
 from .datatypes import MalformedPacket
 from .framing import HEADER, MAX_PAYLOAD, frame
@@ -45,6 +47,7 @@ __all__ = ["MAX_CLOSING_PACKET", "MORE_RESULTS", "ResponseScanner"]
 MAX_CLOSING_PACKET = 256 * 1024
 
 _NO_ERRORS: frozenset[int] = frozenset()
+_NO_SUBSTITUTES: Mapping[int, bytes] = {}
 
 #: As a number: comparing flags of an enum costs more.
 MORE_RESULTS = int(Status.MORE_RESULTS_EXISTS)
@@ -103,6 +106,7 @@ class ResponseScanner:
         "statement_id",
         "statements",
         "status",
+        "substitutes",
         "warned",
         "warnings",
         "withheld",
@@ -163,6 +167,8 @@ class ResponseScanner:
         self.heals: frozenset[int] = _NO_ERRORS
         #: The packet with such an error.
         self.withheld = b""
+        #: Set by the caller: payloads that the client gets in the place of these errors, wherever they come.
+        self.substitutes: Mapping[int, bytes] = _NO_SUBSTITUTES
 
     @property
     def lost_statement(self) -> bool:
@@ -373,7 +379,8 @@ class ResponseScanner:
             self.sqlstate = payload[4:9] if payload[3:4] == b"#" else b""
             self.status &= ~MORE_RESULTS
             self._finish()
-            return None
+            substitute = self.substitutes.get(self.errno)
+            return None if substitute is None else frame(substitute, sequence)
         self.rows_last = self._state is _ROWS
         self._result_ended(rows=self.rows_last)
         replacement = self._close_ok(payload, first)

@@ -169,11 +169,11 @@ class TestMistakes:
     def test_a_section_that_is_a_value(self) -> None:
         assert problems(f"log = 3\n{TARGET}") == ("log: must be a table, not an integer",)
 
-    def test_iam_is_refused_as_not_supported_yet(self) -> None:
-        entry = '[[proxy.auth]]\nsecret_arn = "a"\niam_auth = "REQUIRED"\n'
+    def test_a_value_that_rds_has_for_other_databases(self) -> None:
+        entry = '[[proxy.auth]]\nsecret_arn = "a"\niam_auth = "ENABLED"\n'
         (problem,) = problems(f'[proxy]\nsecrets_file = "s"\n{entry}{TARGET}')
-        assert problem.startswith("proxy.auth[0].iam_auth: ")
-        assert "not supported yet" in problem
+        assert problem.startswith('proxy.auth[0].iam_auth: "ENABLED": ')
+        assert "SQL Server" in problem
 
     def test_all_mistakes_are_told_at_once(self) -> None:
         found = problems('[log]\nlevel = "loud"\n[proxy]\nport = 70000\nnmae = "x"\n')

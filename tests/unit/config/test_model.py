@@ -23,7 +23,7 @@ RDS_NAMES = {
     "Description", "UserName", "AuthScheme", "SecretArn", "IAMAuth", "ClientPasswordAuthType",
     "MaxConnectionsPercent", "MaxIdleConnectionsPercent", "ConnectionBorrowTimeout",
     "SessionPinningFilters", "InitQuery",
-    "DBProxyEndpointName", "TargetRole",
+    "DBProxyEndpointName", "TargetRole", "DefaultAuthScheme",
 }  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def test_what_needs_a_restart() -> None:
         "proxy.port",
         "proxy.socket",
         "proxy.socket_mode",
+        "proxy.allow_core_dumps",
         "proxy.endpoints.name",
         "proxy.endpoints.target_role",
         "proxy.endpoints.bind_address",

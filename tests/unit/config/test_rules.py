@@ -45,7 +45,10 @@ BORROW = "[target_group.connection_pool_config]\nconnection_borrow_timeout = 4\n
             f"[proxy]\nrequire_tls = true\n{TARGET}",
             "proxy.require_tls: needs tls_certificate and tls_private_key",
         ),
-        (AUTH + TARGET, "proxy.secrets_file: is needed with proxy.auth, whose secrets it holds"),
+        (
+            AUTH + TARGET,
+            "proxy.secrets_file: is needed with proxy.auth[0], whose secret is neither in AWS nor env:NAME",
+        ),
         (
             '[[target_group.targets]]\nhost = "127.0.0.1"\n',
             "target_group.targets[0].host: is the proxy's own address and port",

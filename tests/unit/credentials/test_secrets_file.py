@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from proxy.credentials.secrets_file import SecretsFile
-from proxy.credentials.source import Secret, SecretError, SecretNotFoundError
+from proxy.credentials.source import Secret, SecretError, SecretNotFoundError, SecretVersions
 
 TEXT = '[app]\nusername = "u"\npassword = "hunter2"\n'
 
@@ -20,13 +20,14 @@ def write(path: Path, text: str = TEXT, mode: int = 0o600) -> Path:
     return path
 
 
-def secret_of(fetched: Deferred[Secret]) -> Secret:
-    results: list[Secret] = []
+def secret_of(fetched: Deferred[SecretVersions]) -> Secret:
+    results: list[SecretVersions] = []
     fetched.addCallback(results.append)
-    return results[0]
+    assert results[0] == SecretVersions(results[0].current)
+    return results[0].current
 
 
-def error_of(fetched: Deferred[Secret]) -> SecretError:
+def error_of(fetched: Deferred[SecretVersions]) -> SecretError:
     failures: list[Failure] = []
     fetched.addErrback(failures.append)
     error = failures[0].value
@@ -109,3 +110,55 @@ def test_a_source_shows_no_secret(tmp_path: Path) -> None:
     source = SecretsFile(str(write(tmp_path / "s")))
     source.fetch("app")
     assert "hunter2" not in repr(source)
+
+
+def aged(path: Path) -> None:
+    """Make a file look as if it had not changed for long; only its own time can be set."""
+    os.utime(path, (1e9, 1e9))
+
+
+def test_a_file_that_looks_the_same_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "s")
+    source = SecretsFile(str(path))
+    monkeypatch.setattr("time.time", lambda: os.stat(path).st_ctime + 10)
+    source.fetch("app")
+    read: list[str] = []
+    monkeypatch.setattr("proxy.credentials.secrets_file.read_private_file", lambda *_: read.append("") or b"")
+    source.start_refresh()
+    assert secret_of(source.fetch("app")).password == b"hunter2"
+    assert read == []
+    aged(path)
+    source.start_refresh()
+    assert isinstance(error_of(source.fetch("app")), SecretNotFoundError)
+    assert read == [""]
+
+
+def test_a_file_that_was_written_just_now_is_read_again(tmp_path: Path) -> None:
+    """It may be written once more within the same tick of the file system's clock."""
+    path = write(tmp_path / "s")
+    source = SecretsFile(str(path))
+    source.fetch("app")
+    before = os.stat(path)
+    with path.open("r+") as stream:
+        stream.write(TEXT.replace("hunter2", "hunter3"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    source.start_refresh()
+    assert secret_of(source.fetch("app")).password == b"hunter3"
+
+
+def test_a_file_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "s")
+    source = SecretsFile(str(path))
+    source.fetch("app")
+    write(tmp_path / "new", TEXT.replace("hunter2", "hunter3")).replace(path)
+    source.start_refresh()
+    assert secret_of(source.fetch("app")).password == b"hunter3"
+
+
+def test_what_the_file_holds(tmp_path: Path) -> None:
+    source = SecretsFile(str(write(tmp_path / "s", TEXT + "[bad]\n")))
+    assert [source.holds(name) for name in ("app", "bad", "other")] == [True, True, False]
+    with pytest.raises(SecretError, match="cannot be read"):
+        SecretsFile(str(tmp_path / "none")).holds("app")

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from proxy.credentials.secrets_text import read_secrets_text
+from proxy.credentials.secrets_text import read_secrets_text, read_tables_text
 from proxy.credentials.source import SecretError
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
@@ -73,3 +73,25 @@ def test_a_json_secret_may_hold_nested_values_that_nobody_reads() -> None:
     secrets = read_secrets_text(b'{"a": {"username": "u", "password": "p", "tags": {"x": [1]}}}')
     assert isinstance(secrets["a"], dict)
     assert secrets["a"]["username"] == "u"
+
+
+@pytest.mark.parametrize("text", [b'{"a": {"b": [{"c": 1}], "d": {}}}', b"[a]\nb = [{c = 1}]\nd = {}\n"])
+def test_tables_of_any_depth(text: bytes) -> None:
+    assert read_tables_text(text) == {"a": {"b": [{"c": 1}], "d": {}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'{"a": {}, "a": {}}', "has a name twice in one object"),
+        (b'{"a": [{"b": {"hunter2": 1, "hunter2": 2}}]}', "has a name twice in one object"),
+        (b'{"a": hunter2}', "is not valid JSON (at line 1, column 7)"),
+        (b"[a]\nb = hunter2\n", "is not valid TOML (at line 2, column 5)"),
+        (b"\xff", "is not UTF-8 text (byte 0)"),
+    ],
+)
+def test_tables_that_cannot_be_read(text: bytes, reason: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        read_tables_text(text)
+    assert caught.value.reason == reason
+    assert caught.value.__context__ is None

@@ -1,6 +1,7 @@
 """Secrets are checked, and passwords stay out of sight."""
 
 import traceback
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,12 @@ from proxy.credentials.source import (
     Password,
     Secret,
     SecretError,
+    SecretVersions,
+    UnusableVersion,
+    VersionText,
     parse_secret,
+    parse_secret_text,
+    parse_versions,
 )
 
 HIDDEN = Password(b"hunter2")
@@ -64,3 +70,67 @@ class TestParseSecret:
         assert caught.value.reason == reason
         assert "hunter2" not in "".join(traceback.format_exception_only(caught.value))
         assert caught.value.__context__ is None
+
+    @pytest.mark.parametrize(
+        ("value", "read_only"),
+        [(True, True), (False, False), ("true", True), ("False", False)],
+    )
+    def test_the_right_to_write(self, value: object, read_only: bool) -> None:
+        content = {"username": "u", "password": "p", "read_only": value}
+        assert parse_secret("s", content).read_only is read_only
+
+    @pytest.mark.parametrize("value", [None, 1, "yes", "", [True]])
+    def test_a_right_to_write_that_is_unclear(self, value: object) -> None:
+        with pytest.raises(SecretError, match="read_only is neither true nor false"):
+            parse_secret("s", {"username": "u", "password": "p", "read_only": value})
+
+
+class TestText:
+    @pytest.mark.parametrize("form", [str, str.encode])
+    def test_it_is_a_json_object(self, form: Callable[[str], str | bytes]) -> None:
+        text = '{"username": "u", "password": "pä", "port": "3306", "x": {"y": [1]}, "x": 2}'
+        secret = parse_secret_text("s", form(text), "v1", 5.0)
+        assert secret == Secret("s", "u", Password("pä".encode()), "v1", 5.0)
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "is not valid JSON (at line 1, column 1)"),
+            ("hunter2", "is not valid JSON (at line 1, column 1)"),
+            ('"hunter2"', "is not a table with username and password"),
+            ("[" * 100_000, "is not valid JSON"),
+            (b'{"password": "hunter2\xff"}', "is not UTF-8 text (byte 21)"),
+            ('{"username": "u", "password": "hunter2", "password": "x"}', "has more than one password"),
+            ('{"username": "u", "password": {"hunter2": 1}}', "password is not a string"),
+            ('{"username": "u", "password": "p", "read_only": 0}', "read_only is neither true nor false"),
+        ],
+    )
+    def test_a_bad_text_is_refused_without_its_content(self, text: str | bytes, reason: str) -> None:
+        with pytest.raises(SecretError) as caught:
+            parse_secret_text("s", text)
+        assert caught.value.reason == reason
+        assert "hunter2" not in "".join(traceback.format_exception_only(caught.value))
+        assert caught.value.__context__ is None
+
+
+class TestVersions:
+    GOOD = VersionText('{"username": "u", "password": "hunter2"}', "v1", 1.0)
+    BAD = VersionText("hunter2", "v2", 2.0)
+
+    def test_all_good(self) -> None:
+        found = parse_versions("s", self.GOOD, self.GOOD, self.GOOD)
+        one = Secret("s", "u", Password(b"hunter2"), "v1", 1.0)
+        assert found == SecretVersions(one, one, one)
+        assert found.version_ids() == {"AWSCURRENT": "v1", "AWSPENDING": "v1", "AWSPREVIOUS": "v1"}
+
+    def test_only_the_current_one_must_be_good(self) -> None:
+        reason = "is not valid JSON (at line 1, column 1)"
+        found = parse_versions("s", self.GOOD, self.BAD, self.BAD)
+        assert found.unusable == (
+            UnusableVersion("AWSPENDING", "v2", reason),
+            UnusableVersion("AWSPREVIOUS", "v2", reason),
+        )
+        assert found.version_ids() == {"AWSCURRENT": "v1", "AWSPENDING": "v2", "AWSPREVIOUS": "v2"}
+        with pytest.raises(SecretError):
+            parse_versions("s", self.BAD, self.GOOD)
+        assert "hunter2" not in repr((self.GOOD, self.BAD, found))

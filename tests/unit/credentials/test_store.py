@@ -1,66 +1,23 @@
 """The store: users found by the secrets' content, problems, generations, rotation."""
 
-from collections.abc import Sequence
-
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 
 from proxy.config import UserAuthConfig
-from proxy.credentials.source import Password, Secret, SecretError, SecretNotFoundError
+from proxy.credentials.source import SecretError, SecretVersions
 from proxy.credentials.store import CredentialProblem, CredentialStore
 
-Outcome = tuple[str, str] | Exception
-
-
-class MemorySource:
-    """Secrets in a dict; with `held`, fetches stay open until `release`."""
-
-    def __init__(self, outcomes: dict[str, Outcome], held: bool = False) -> None:
-        self.outcomes = outcomes
-        self.held = held
-        self.refreshes = 0
-        self._open: list[tuple[Deferred[Secret], Outcome, str]] = []
-
-    def start_refresh(self) -> None:
-        self.refreshes += 1
-
-    def fetch(self, secret_arn: str) -> Deferred[Secret]:
-        outcome = self.outcomes.get(secret_arn, SecretNotFoundError("is not there"))
-        if self.held:
-            waiting: Deferred[Secret] = Deferred()
-            self._open.append((waiting, outcome, secret_arn))
-            return waiting
-        if isinstance(outcome, Exception):
-            return fail(outcome)
-        return succeed(_secret(secret_arn, outcome))
-
-    def release(self) -> None:
-        waiting, self._open = self._open, []
-        for deferred, outcome, name in waiting:
-            if isinstance(outcome, Exception):
-                deferred.errback(outcome)
-            else:
-                deferred.callback(_secret(name, outcome))
+from .memory_source import MemorySource, entries, result
 
 
 class BrokenSource(MemorySource):
     """A source with a bug, whose exception quotes a secret."""
 
-    def fetch(self, secret_arn: str) -> Deferred[Secret]:
+    def fetch(self, secret_arn: str, known: SecretVersions | None = None, /) -> Deferred[SecretVersions]:
         raise KeyError("hunter2")
 
 
-def _secret(name: str, login: tuple[str, str]) -> Secret:
-    return Secret(name, login[0], Password(login[1].encode()))
-
-
-def entries(*names: str) -> Sequence[UserAuthConfig]:
-    return [UserAuthConfig(secret_arn=name) for name in names]
-
-
 def refresh(store: CredentialStore) -> list[CredentialProblem]:
-    fired: list[list[CredentialProblem]] = []
-    store.refresh().addCallback(fired.append)
-    return fired[0]
+    return result(store.refresh())
 
 
 class TestLookup:
@@ -157,7 +114,7 @@ class TestRotation:
         source = MemorySource({"s": ("u", "1")})
         store = CredentialStore(entries("s"), source)
         refresh(store)
-        source.outcomes["s"] = ("v", "1")
+        source.outcomes.clear()
         refresh(store)
         assert store.lookup("u") is None
         source.outcomes["s"] = ("u", "2")

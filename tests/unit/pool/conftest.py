@@ -4,10 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
 from proxy.pool.decisions import Abandon, Close, Decisions, Expire, Grant, Open, Refuse
+from proxy.pool.fair_state import FairState
 from proxy.pool.limits import PoolLimits
+from proxy.pool.metrics import TenantMetrics
 from proxy.pool.reasons import CloseReason
 from proxy.pool.state import PoolState
 from proxy.pool.waiters import Waiter
@@ -35,7 +38,7 @@ class World:
 
     def __init__(self, **limits: Any) -> None:
         limits = {"life_jitter": 0.0, "backoff_jitter": 0.0, **limits}
-        self.state = PoolState(PoolLimits(**limits), randomness=lambda: 0.5)
+        self.state = self.new_state(PoolLimits(**limits))
         self.now = 1000.0
         self.opens: list[Any] = []
         self.abandoned: list[Any] = []
@@ -43,6 +46,9 @@ class World:
         self.granted: dict[Waiter, Any] = {}
         self.expired: dict[Waiter, BaseException | None] = {}
         self.refused: dict[Waiter, BaseException] = {}
+
+    def new_state(self, limits: PoolLimits) -> PoolState:
+        return PoolState(limits, randomness=lambda: 0.5)
 
     def apply(self, decisions: Decisions) -> Decisions:
         for decision in decisions:
@@ -118,6 +124,55 @@ class World:
         return None if deadline is None else deadline - self.now
 
 
+@attrs.frozen
+class Share:
+    weight: float = 1.0
+    min_connections_percent: float = 0.0
+    max_connections_percent: float = 100.0
+    max_queue_length: int = 0
+    borrow_timeout: float | None = None
+
+
+@attrs.define(eq=False)
+class Tenant:
+    name: str
+    share: Share = Share()
+
+
+@attrs.frozen
+class TenantKey:
+    """Keys of one user are equal, whatever the tenant."""
+
+    user: str
+    tenant: Tenant | None = attrs.field(default=None, eq=False)
+
+
+class FairWorld(World):
+    """A world whose keys name tenants: connections are those of the user "app" unless another is given."""
+
+    state: FairState
+
+    def new_state(self, limits: PoolLimits) -> FairState:
+        return FairState(limits, lambda key: key.tenant, randomness=lambda: 0.5)  # type: ignore[attr-defined]
+
+    def key(self, tenant: Tenant | None, user: str = "app") -> TenantKey:
+        return TenantKey(user, tenant)
+
+    def lend(self, tenant: Tenant, times: int = 1, user: str = "app") -> list[FakeConnection]:
+        """Return newly opened connections that the tenant has borrowed; there must be room."""
+        return [self.borrow(self.key(tenant, user)) for _ in range(times)]
+
+    def queue(self, tenant: Tenant, user: str = "app", settings: object = None) -> Waiter:
+        return self.wait(self.key(tenant, user), settings)
+
+    def used(self) -> dict[str, int]:
+        return {row.name: row.used for row in self.state.by_tenant()}
+
+    def row(self, tenant: Tenant) -> TenantMetrics:
+        (row,) = [each for each in self.state.by_tenant() if each.name == tenant.name]
+        return row
+
+
 @pytest.fixture
 def new_connection() -> Callable[..., FakeConnection]:
     """Make a connection of the key "app"."""
@@ -128,3 +183,15 @@ def new_connection() -> Callable[..., FakeConnection]:
 def new_world() -> Callable[..., World]:
     """Make a world with the given limits; jitters are off unless given."""
     return World
+
+
+@pytest.fixture
+def new_fair_world() -> Callable[..., FairWorld]:
+    """Make a world with tenants and the given limits."""
+    return FairWorld
+
+
+@pytest.fixture
+def new_tenant() -> Callable[..., Tenant]:
+    """Make a tenant with a name and the given share."""
+    return lambda name, **share: Tenant(name, Share(**share))

@@ -7,6 +7,8 @@ from proxy.pool.errors import (
     PoolClosed,
     PoolError,
     QueueFull,
+    TenantQueueFull,
+    TenantTimeout,
     is_fatal,
 )
 
@@ -15,6 +17,18 @@ from proxy.pool.errors import (
 def test_all_are_pool_errors(kind):
     assert issubclass(kind, PoolError)
     assert not is_fatal(kind("text"))
+
+
+def test_a_tenant_is_told_which_limit_it_was():
+    full, late = TenantQueueFull("shop", 5, 3, 4), TenantTimeout("shop", 2.5)
+    assert isinstance(full, QueueFull)
+    assert isinstance(late, BorrowTimeout)
+    assert str(full) == (
+        "tenant 'shop' has 5 waiting for a database connection, as many as may; it uses 3 of at most 4"
+    )
+    assert str(late) == "timed out waiting for a database connection after the 2.5 s of tenant 'shop'"
+    assert not is_fatal(full)
+    assert not is_fatal(late)
 
 
 def test_the_exception_says_whether_it_is_fatal():

@@ -3,26 +3,30 @@
 MySQL manual, "Caching_sha2_password information". The proxy knows its users' passwords, so that as a server
 it needs no cache: a right scramble is a hit. A wrong one leads to full authentication, as MySQL's does: the
 password travels over a secure channel or under the server's RSA key. Without either the client is refused.
+Of a user whose password it does not know the proxy asks for it in the same way.
 """
 
 import hashlib
 import hmac
-from collections.abc import Generator
+from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
 
 from ..auth_packets import AuthMoreData
 from ..handshake import NONCE_LENGTH
+from .native import expect_password
 from .plugin import (
     NO_PASSWORD,
     AuthRefused,
     Channel,
     ClientExchange,
+    PasswordExchange,
     ServerExchange,
     Step,
+    any_proves,
     expect_nonce,
-    known_or_dummy,
+    said_password,
     same_secret,
     xor,
 )
@@ -55,25 +59,30 @@ class CachingSha2Server:
     fast: bool = True
 
     def authenticate(
-        self, password: bytes | None, nonce: bytes, response: bytes, channel: Channel
+        self, passwords: Sequence[bytes], nonce: bytes, response: bytes, channel: Channel
     ) -> ServerExchange:
         """One exchange; a password that is empty or unknown is never proven by full authentication."""
-        secret = known_or_dummy(password)
-        hit = hmac.compare_digest(scramble(secret, nonce), response)
+        hit = any_proves(passwords, lambda password: hmac.compare_digest(scramble(password, nonce), response))
         if response in NO_PASSWORD:
-            return password == b""
-        if hit and self.fast and password:
+            return b"" in passwords
+        if hit and self.fast:
             yield Step(AuthMoreData(_FAST_AUTH_SUCCESS).encode(), awaits_reply=False)
             return True
-        clear = yield from _ask_for_password(nonce, channel)
-        return clear is not None and same_secret(clear, secret) and bool(password)
+        said = yield from _ask_for_password(nonce, channel)
+        return said is not None and any_proves(passwords, lambda password: same_secret(said, password))
+
+    def ask(self, nonce: bytes, response: bytes, channel: Channel) -> PasswordExchange:
+        """Full authentication, whatever the scramble; by RSA where an insecure channel has a key."""
+        if response in NO_PASSWORD:
+            return b""
+        return (yield from _ask_for_password(nonce, channel))
 
 
-def _ask_for_password(nonce: bytes, channel: Channel) -> Generator[Step, bytes, bytes | None]:
+def _ask_for_password(nonce: bytes, channel: Channel) -> PasswordExchange:
     """Full authentication: the password the client says, or None if it says none that can be read."""
     if channel.secure:
         reply = yield Step(AuthMoreData(_PERFORM_FULL_AUTHENTICATION).encode())
-        return _without_nul(reply)
+        return said_password(reply)
     if channel.rsa_key is None:
         return None
     reply = yield Step(AuthMoreData(_PERFORM_FULL_AUTHENTICATION).encode())
@@ -87,11 +96,7 @@ def _decrypt(key: RsaKeyPair, nonce: bytes, ciphertext: bytes) -> bytes | None:
         message = key.decrypt(ciphertext)
     except ValueError:
         return None
-    return _without_nul(xor(message, nonce))
-
-
-def _without_nul(text: bytes) -> bytes | None:
-    return text[:-1] if text.endswith(b"\0") else None
+    return said_password(xor(message, nonce))
 
 
 @attrs.frozen
@@ -107,6 +112,7 @@ class CachingSha2Client:
 
     def respond(self, password: bytes, nonce: bytes, channel: Channel) -> ClientExchange:
         """One exchange; the password leaves in clear only over a secure channel."""
+        expect_password(password)
         expect_nonce(nonce, NONCE_LENGTH)
         verdict = yield scramble(password, nonce) if password else b""
         if not password:

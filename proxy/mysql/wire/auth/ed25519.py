@@ -10,6 +10,7 @@ from typing import ClassVar
 import attrs
 from nacl import bindings
 
+from .native import expect_password
 from .plugin import AuthRefused, Channel, ClientExchange, expect_nonce
 
 __all__ = ["NAME", "NONCE_BYTES", "Ed25519Client", "public_key", "sign"]
@@ -65,6 +66,7 @@ class Ed25519Client:
         channel: Channel,  # noqa: ARG002 - the signature is safe to show
     ) -> ClientExchange:
         """Responds to the nonce; the server has nothing more to say."""
+        expect_password(password)
         expect_nonce(nonce, NONCE_BYTES)
         yield sign(password, nonce)
         raise AuthRefused("the server sent more data than client_ed25519 has")

@@ -8,13 +8,19 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from proxy.errors import ClientError
+from proxy.mysql.backend.connector import PoolKey
 from proxy.mysql.backend.errors import ConnectFailed, TargetError
 from proxy.mysql.frontend.context import EndpointContext
 from proxy.mysql.frontend.killing import kill_client
+from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.results import ErrorPacket
 
 NUMBER = 1 << 30
 DENIED = TargetError(ErrorPacket(1095, "HY000", "no"))
+
+
+def key_of(tenant: object = None, *, username: str = "app", is_read_only: bool = False) -> PoolKey:
+    return PoolKey(username, Capability(0), cast(Any, tenant), is_read_only)
 
 
 @attrs.frozen
@@ -31,6 +37,7 @@ class Commands:
     username: str = "app"
     statement_count: int = 3
     running_on: object | None = None
+    key: PoolKey = attrs.field(factory=key_of)
     interrupted: list[int] = attrs.field(factory=list)
 
     def interrupt(self, count: int) -> None:
@@ -58,6 +65,12 @@ class Context:
     right: bool = False
     asked: list[str] = attrs.field(factory=list)
     wanted: Any = None
+    #: Stands for the options, too.
+    admin_users: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> "Context":
+        return self
 
     def find_client(self, number: int) -> Victim | None:
         assert number == NUMBER
@@ -76,10 +89,12 @@ class Context:
         self.asked.append(f"right of {username}")
         return succeed(self.right)
 
-    def kill(self, username: str, *, query_only: bool) -> list[object]:
+    def kill(self, username: str, *, query_only: bool, killer: PoolKey | None = None) -> list[object]:
         """How it ends: nothing yet, None for OK, or what the client is told."""
         ended: list[object] = []
-        killing = kill_client(cast(EndpointContext, self), username, NUMBER, query_only=query_only)
+        killing = kill_client(
+            cast(EndpointContext, self), username, NUMBER, query_only=query_only, killer=killer
+        )
         killing.addBoth(lambda result: ended.append(result.value if isinstance(result, Failure) else result))
         return ended
 
@@ -197,3 +212,43 @@ class TestAnothers:
         context.right = True
         assert context.kill("eve", query_only=False) == [None]
         assert context.victim.killed
+
+
+@pytest.mark.parametrize("query_only", [True, False])
+class TestTenants:
+    def kill(self, context: Context, killer: PoolKey, *, query_only: bool) -> list[object]:
+        return context.kill(killer.username, query_only=query_only, killer=killer)
+
+    def test_those_of_the_same_one(self, context: Context, query_only: bool) -> None:
+        one = object()
+        running(context).key = key_of(one)
+        assert self.kill(context, key_of(one), query_only=query_only) == [None]
+
+    def test_a_users_others_are_not_its_own(self, context: Context, query_only: bool) -> None:
+        running(context).key = key_of(object())
+        assert errno(self.kill(context, key_of(object()), query_only=query_only)) == 1095
+        assert context.asked == []
+
+    def test_admin_users_reach_all(self, context: Context, query_only: bool) -> None:
+        context.admin_users = ("app",)
+        running(context).key = key_of(object())
+        assert self.kill(context, key_of(object()), query_only=query_only) == [None]
+
+    def test_of_another_user_the_database_is_asked(self, context: Context, query_only: bool) -> None:
+        running(context).key = key_of(object())
+        killer = key_of(object(), username="root")
+        assert self.kill(context, killer, query_only=query_only) == [None]
+        assert "KILL by root" in context.asked
+
+    @pytest.mark.parametrize("username", ["app", "root"])
+    def test_who_may_only_read_ends_no_writer(
+        self, context: Context, query_only: bool, username: str
+    ) -> None:
+        running(context).key = key_of()
+        killer = key_of(username=username, is_read_only=True)
+        assert errno(self.kill(context, killer, query_only=query_only)) == 1095
+        assert context.asked == []
+
+    def test_who_may_only_read_ends_another_reader(self, context: Context, query_only: bool) -> None:
+        running(context).key = key_of(is_read_only=True)
+        assert self.kill(context, key_of(is_read_only=True), query_only=query_only) == [None]

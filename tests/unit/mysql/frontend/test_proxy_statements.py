@@ -233,7 +233,7 @@ class TestStatements:
         client = world.client()
         assert errno(world.ask(client, "SHOW PROXY NONSENSE")) == SYNTAX
         assert errno(world.ask(client, "SHOW PROXY PINS LIKE 'a%'")) == UNSUPPORTED
-        assert len(show(world, client, "SHOW PROXY HELP")) == 7
+        assert len(show(world, client, "SHOW PROXY HELP")) == 9
 
     def test_prepared(self, world: World) -> None:
         client = world.client()

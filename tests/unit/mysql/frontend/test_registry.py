@@ -15,8 +15,12 @@ from proxy.errors import (
     too_many_from_address,
     too_many_of_user,
 )
+from proxy.mysql.backend.connector import PoolKey
 from proxy.mysql.frontend.peer import Peer
 from proxy.mysql.frontend.registry import _SWEEP_BATCH, ClientRegistry
+from proxy.mysql.wire.capabilities import Capability
+from proxy.tenants.rules import Tenants
+from proxy.tenants.tenant import Tenant
 from tests.peers.world import OPTIONS
 
 LIMITS = attrs.evolve(
@@ -45,6 +49,7 @@ class Client:
     peer: Peer = attrs.field(default=Peer("192.0.2.1", 1))
     counted_address: str = ""
     counted_user: str = ""
+    tenant: Tenant | None = None
 
     def close(self) -> None:
         self.closed += 1
@@ -54,6 +59,12 @@ class Client:
 class Context:
     clock: Clock = attrs.field(factory=Clock)
     options: Any = LIMITS
+    tenants: Tenants = attrs.field(factory=Tenants)
+
+
+def key(username: str) -> PoolKey:
+    """Whom a client has proven to be, in a tenant without limits."""
+    return PoolKey(username, Capability(0), Tenant(f"default/{username}"))
 
 
 def told(refusals: Iterable[ClientError | None]) -> list[str | None]:
@@ -147,23 +158,23 @@ class TestPlaces:
         clients = [Client() for _ in range(3)]
         scene = Scene(*clients)
         scene.context.options = attrs.evolve(scene.context.options, max_client_connections_per_user=2)
-        refusals = told(scene.registry.authenticated(each, "app") for each in clients)
+        refusals = told(scene.registry.authenticated(each, key("app")) for each in clients)
         assert refusals == [None, None, str(too_many_of_user("app"))]
         assert scene.registry.setup_succeeded == 2
-        assert scene.registry.authenticated(clients[2], "eve") is None
+        assert scene.registry.authenticated(clients[2], key("eve")) is None
 
     def test_one_that_becomes_another_user_moves(self) -> None:
         first, second = Client(), Client()
         scene = Scene(first, second)
         scene.context.options = attrs.evolve(scene.context.options, max_client_connections_per_user=1)
-        assert scene.registry.authenticated(first, "app") is None
-        assert scene.registry.authenticated(first, "app") is None
-        assert scene.registry.authenticated(first, "eve") is None
-        assert scene.registry.authenticated(second, "app") is None
-        assert str(scene.registry.authenticated(first, "app")) == str(too_many_of_user("app"))
+        assert scene.registry.authenticated(first, key("app")) is None
+        assert scene.registry.authenticated(first, key("app")) is None
+        assert scene.registry.authenticated(first, key("eve")) is None
+        assert scene.registry.authenticated(second, key("app")) is None
+        assert str(scene.registry.authenticated(first, key("app"))) == str(too_many_of_user("app"))
         for client in (first, second):
             scene.registry.gone(client)
-        assert scene.registry.authenticated(Client(), "app") is None
+        assert scene.registry.authenticated(Client(), key("app")) is None
 
 
 class TestSweep:

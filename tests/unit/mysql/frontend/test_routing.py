@@ -110,6 +110,34 @@ class TestWays:
         assert routes.route_for(attrs.evolve(JUST_A_READ, from_writer=True)) is world.route
 
 
+class TestReadOnly:
+    """Sessions that may write nothing, at an endpoint for writing."""
+
+    def test_go_to_readers_where_there_are_any(
+        self, world: World, readers: ReaderRoute[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        context = attrs.evolve(world.context, read_route=readers)
+        assert Routes(context, is_read_only=True).route is world.route
+        monkeypatch.setattr(ReaderRoute, "has_readers", True)
+        routes = Routes(context, is_read_only=True)
+        assert isinstance(routes.route, StickyRoute)
+        assert routes.route_for(NOTHING) is routes.route_for(JUST_A_READ) is routes.route
+        assert Routes(context).route is world.route
+
+    def test_stay_with_a_reader(
+        self,
+        world: World,
+        readers: ReaderRoute[Any],
+        borrowed: Borrowed,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(ReaderRoute, "has_readers", True)
+        routes = Routes(attrs.evolve(world.context, read_route=readers), is_read_only=True)
+        assert not routes.is_behind(borrowed.connection, SessionValue(NAMES, 2), NOTHING)
+        assert isinstance(routes.route, StickyRoute)
+        assert routes.route.preferred is borrowed.connection.pool
+
+
 class TestBehind:
     def test_until_it_has_the_sessions_last_write(
         self, reading: EndpointContext, borrowed: Borrowed, value: SessionValue

@@ -45,7 +45,7 @@ def _converse(
     reply = next(answers)
     assert reply is not None
     transcript = [reply]
-    steps = server.authenticate(known, nonce, reply, channel)
+    steps = server.authenticate([] if known is None else [known], nonce, reply, channel)
     incoming: bytes | None = None
     while True:
         try:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pymysql import _auth
 
 from proxy.mysql.wire.auth.ed25519 import NONCE_BYTES, Ed25519Client, public_key, sign
+from proxy.mysql.wire.auth.native import NativeDigest
 from proxy.mysql.wire.auth.plugin import AuthRefused, Channel
 
 INSECURE = Channel(secure=False)
@@ -59,3 +60,8 @@ def test_refuses_further_data() -> None:
     next(exchange)
     with pytest.raises(AuthRefused, match="more data"):
         exchange.send(b"x")
+
+
+def test_has_no_use_for_a_digest() -> None:
+    with pytest.raises(AuthRefused, match="digest"):
+        next(Ed25519Client().respond(NativeDigest(bytes(20)), bytes(NONCE_BYTES), INSECURE))

@@ -1,5 +1,6 @@
 """mysql_native_password in both roles, against PyMySQL's implementation."""
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymysql import _auth
 
-from proxy.mysql.wire.auth.native import NativeClient, NativeServer, scramble
+from proxy.mysql.wire.auth.native import (
+    NativeClient,
+    NativeDigest,
+    NativeServer,
+    expect_password,
+    recover_digest,
+    scramble,
+    verifier_of,
+)
 from proxy.mysql.wire.auth.plugin import AuthRefused, Channel
 
 NONCE = b"0123456789abcdefghij"
@@ -18,7 +27,7 @@ PASSWORDS = [b"", b"secret", "pässwörd 🔑".encode(), b"x" * 200, b" ", b"nul
 def verdict(password: bytes | None, response: bytes) -> bool:
     """What the server decides, which takes no further message."""
     with pytest.raises(StopIteration) as end:
-        next(NativeServer().authenticate(password, NONCE, response, INSECURE))
+        next(NativeServer().authenticate([] if password is None else [password], NONCE, response, INSECURE))
     return end.value.value is True
 
 
@@ -83,3 +92,66 @@ def test_client_refuses_further_data() -> None:
     next(exchange)
     with pytest.raises(AuthRefused, match="more data"):
         exchange.send(b"\x04")
+
+
+@pytest.mark.parametrize("said", [b"new", b"coming", b"old"])
+def test_any_of_the_passwords_will_do(said: bytes) -> None:
+    response = scramble(said, NONCE)
+    with pytest.raises(StopIteration) as end:
+        next(NativeServer().authenticate([b"new", b"coming", b"old"], NONCE, response, INSECURE))
+    assert end.value.value is True
+    with pytest.raises(StopIteration) as end:
+        next(NativeServer().authenticate([b"newer", b"older"], NONCE, response, INSECURE))
+    assert end.value.value is False
+
+
+class TestDigest:
+    DIGEST = hashlib.sha1(b"secret").digest()
+
+    def test_a_verifier_is_what_mysql_shows_of_a_password(self) -> None:
+        # SELECT PASSWORD('secret') of MariaDB.
+        assert verifier_of(b"secret").hex().upper() == "14E65567ABDB5135D0CFD9A70B3032C179A49EE7"
+
+    @given(st.binary(min_size=1, max_size=100), st.binary(min_size=20, max_size=20))
+    def test_a_right_response_reveals_the_digest(self, password: bytes, nonce: bytes) -> None:
+        response = _auth.scramble_native_password(password, nonce)
+        digest = recover_digest(verifier_of(password), nonce, response)
+        assert digest == hashlib.sha1(password).digest()
+        assert isinstance(digest, NativeDigest)
+
+    @given(st.binary(max_size=40))
+    def test_a_wrong_response_reveals_nothing(self, response: bytes) -> None:
+        assert recover_digest(verifier_of(b"secret"), NONCE, response) is None
+
+    @pytest.mark.parametrize("verifier", [b"", b"v" * 19, b"v" * 21])
+    def test_a_verifier_of_another_length_is_nobodys(self, verifier: bytes) -> None:
+        assert recover_digest(verifier, NONCE, scramble(b"secret", NONCE)) is None
+
+    def test_a_response_to_another_nonce_reveals_nothing(self) -> None:
+        assert recover_digest(verifier_of(b"secret"), NONCE[::-1], scramble(b"secret", NONCE)) is None
+
+    def test_logs_in_like_the_password(self) -> None:
+        digest = NativeDigest(self.DIGEST)
+        (response, by_password) = (
+            next(NativeClient().respond(secret, NONCE, INSECURE)) for secret in (digest, b"secret")
+        )
+        assert response == by_password
+        assert response is not None
+        assert verdict(b"secret", response)
+
+    def test_the_same_bytes_as_a_password_are_another_password(self) -> None:
+        assert scramble(self.DIGEST, NONCE) != scramble(NativeDigest(self.DIGEST), NONCE)
+
+    def test_never_shows_itself(self) -> None:
+        digest = NativeDigest(self.DIGEST)
+        assert f"{digest} {digest!r} {digest:>30} {[digest]}" == "<hidden> <hidden> <hidden> [<hidden>]"
+
+    @pytest.mark.parametrize("size", [0, 19, 21])
+    def test_has_20_bytes(self, size: int) -> None:
+        with pytest.raises(ValueError, match="20 bytes"):
+            NativeDigest(bytes(size))
+
+    def test_is_no_password(self) -> None:
+        expect_password(b"secret")
+        with pytest.raises(AuthRefused, match="digest"):
+            expect_password(NativeDigest(self.DIGEST))
