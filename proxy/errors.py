@@ -150,9 +150,9 @@ def too_many_of_tenant(tenant: str, limit: int) -> ClientError:
     return _exceeded(tenant, "max_client_connections", limit)
 
 
-def statement_rate_exceeded(username: str, limit: float) -> ClientError:
+def statement_rate_exceeded(tenant: str, limit: float) -> ClientError:
     """The tenant's statements_per_second and its burst are used up; the statement was not run."""
-    return _exceeded(username, "statements_per_second", limit)
+    return _exceeded(tenant, "statements_per_second", limit)
 
 
 def _exceeded(who: str, resource: str, limit: float) -> ClientError:

@@ -4,12 +4,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from .config import Config
-from .config.credential_options import IAM_AUTH
+from .config.credential_options import IAM_AUTH, IAM_REQUIRED
 from .credentials.directory import Directory
 from .mysql.backend.errors import ConnectFailed, TargetError, UnfitTarget
 from .mysql.backend.proving import Prover
@@ -23,6 +23,13 @@ __all__ = ["LogIns"]
 PASSWORD_USERS = ("password",)
 
 _NOT_KNOWN = "no secret for this user"
+
+#: The client has proven it before, not long ago.
+REMEMBERED: Final = Proof(True, detail="remembered")
+
+#: ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN, ER_HOST_IS_BLOCKED, ER_TOO_MANY_USER_CONNECTIONS, and
+#: ER_USER_LIMIT_REACHED: what a target also says to those whom it would let in.
+_BUSY: Final = frozenset({1040, 1053, 1129, 1203, 1226})
 
 
 class LogIns:
@@ -52,7 +59,7 @@ class LogIns:
                 method, account.auth_type or "", tuple(account.passwords), is_read_only=account.read_only
             )
         options = self._config().proxy
-        if options.default_auth_scheme == IAM_AUTH:
+        if options.default_auth_scheme == IAM_AUTH or self._needs_token(username):
             return Way(Method.TOKEN)
         asks = options.pass_through_users in PASSWORD_USERS
         if options.auth_query and not (secure and asks):
@@ -60,6 +67,14 @@ class LogIns:
         if asks:
             return Way(Method.ASKED)
         return self._decoy(username)
+
+    def _needs_token(self, username: str) -> bool:
+        """Of a user who has no secret at present: whether iam_auth is required all the same."""
+        named = (entry for entry in self._config().proxy.auth if entry.user_name == username != "")
+        known = self._directory.store.candidates(username)
+        return any(entry.iam_auth == IAM_REQUIRED for entry in named) or any(
+            credential.iam_required for credential in known
+        )
 
     def _decoy(self, username: str) -> Way:
         """The way of some user there is, always the same one: nobody can tell who exists by being asked."""
@@ -90,16 +105,24 @@ class LogIns:
     def prove_password(self, username: str, password: bytes) -> Generator[Deferred[Any], Any, Proof]:
         """See Accounts."""
         passed = self._directory.passed
-        if passed.verify(username, password):
-            return Proof(True, detail="remembered")
+        known = passed.verify(username, password)
+        if known and not passed.is_due(username):
+            return REMEMBERED
         try:
             proven: bool = yield self._prover.prove(username, password)
         except (TargetError, ConnectFailed, UnfitTarget) as problem:
-            return Proof(False, f"the target could not be asked: {problem}")
-        if not proven:
-            return Proof(False, "the target refuses the password")
-        passed.remember(username, password, self._now(), None)
-        return Proof(True, detail="proven at the target")
+            reason = f"the target could not be asked: {problem}"
+            if _says_nothing_of_users(problem):
+                # Beside a remembered one it is a guess: that it was none would show at once.
+                return REMEMBERED if known else Proof(False, reason, is_undecided=username not in passed)
+        else:
+            reason = "" if proven else "the target refuses the password"
+        if not reason:
+            passed.remember(username, password, self._now(), None)
+            return Proof(True, detail="proven at the target")
+        if known and passed.verify(username, password):
+            self._directory.forget(username)
+        return Proof(False, reason)
 
     def _asker(self) -> str:
         """Who asks auth_query."""
@@ -114,15 +137,27 @@ class LogIns:
         """See Accounts."""
         passed = self._directory.passed
         known = passed.verifier(username)
-        if known is not None and recover_digest(known, nonce, response) is not None:
-            return Proof(True, detail="remembered")
+        is_known = known is not None and recover_digest(known, nonce, response) is not None
+        if is_known and not passed.is_due(username):
+            return REMEMBERED
         options = self._config().proxy
         try:
             verifier: bytes | None = yield self._prover.verifier(username, options.auth_query, self._asker())
         except (TargetError, ConnectFailed, UnfitTarget) as problem:
-            return Proof(False, f"auth_query failed: {problem}")
+            is_undecided = known is None and _says_nothing_of_users(problem)
+            failed = Proof(False, f"auth_query failed: {problem}", is_undecided=is_undecided)
+            return REMEMBERED if is_known else failed
         digest: NativeDigest | None = recover_digest(verifier or bytes(20), nonce, response)
-        if verifier is None or digest is None:
-            return Proof(False, "wrong password" if verifier else "auth_query knows no such user")
-        passed.remember_digest(username, digest, verifier)
-        return Proof(True, detail="proven by auth_query")
+        if verifier is not None and digest is not None:
+            passed.remember_digest(username, digest, verifier)
+            return Proof(True, detail="proven by auth_query")
+        if is_known and passed.verifier(username) == known:
+            self._directory.forget(username)
+        return Proof(False, "wrong password" if verifier else "auth_query knows no such user")
+
+
+def _says_nothing_of_users(problem: Exception) -> bool:
+    """Whether the target may have answered the same to anybody."""
+    if isinstance(problem, TargetError):
+        return problem.packet.errno in _BUSY
+    return isinstance(problem, ConnectFailed)

@@ -65,6 +65,7 @@ class ProxyService(Service):
         for _, context in self.endpoints:
             context.secrets = self.users.store.statuses
         self.registry = self.endpoints.registry
+        self.users.directory.passed.is_connected = self.registry.has_user
         self._sweeping = LoopingCall(self.registry.sweep)
         self._sweeping.clock = reactor
         self._listeners = self._ports()

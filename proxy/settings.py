@@ -20,7 +20,7 @@ from .credentials.source import SecretError
 from .iam.key_file import load_key_file
 from .iam.verifier import TokenOptions
 from .mysql.backend.connector import Target
-from .mysql.backend.errors import TargetError, UnfitTarget
+from .mysql.backend.errors import NothingToShow, TargetError, UnfitTarget
 from .mysql.backend.probe import ProbeResult
 from .mysql.backend.tls import TargetTls, TlsMode
 from .mysql.frontend.context import ClientOptions, ServerFacts
@@ -276,4 +276,7 @@ def health_reason(problem: BaseException) -> HealthReason:
         return HealthReason.PENDING_PROXY_CAPACITY
     if isinstance(problem, (TargetError, UnfitTarget)):
         return HealthReason.AUTH_FAILURE if problem.fatal else HealthReason.CONNECTION_FAILED
+    if isinstance(problem, NothingToShow):
+        # The target may be in the best of health: its sessions go on.
+        return HealthReason.AUTH_FAILURE
     return HealthReason.UNREACHABLE

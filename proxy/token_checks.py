@@ -116,7 +116,8 @@ class TokenChecks:
             return
         read = {KEY_STORE: keys, STS: policies}
         self._loaded |= {use: found for use, found in read.items() if found is not None}
-        wanted = (self._loaded.get(KEY_STORE), self._loaded.get(STS), token_options(config))
+        # All of the section: also what takes a way to verify away ends what was let in by it.
+        wanted = (self._loaded.get(KEY_STORE), self._loaded.get(STS), options, token_options(config))
         if wanted != self._in_force:
             self._in_force = wanted
             self._put_in_force()
@@ -138,6 +139,10 @@ class TokenChecks:
             read: KeyFile = yield reading
         except SecretError as problem:
             self._tell(name, (problem.reason,))
+            return None
+        except Exception as problem:
+            # It must not end the looking for newer ones. Its text may quote what was read.
+            self._tell(name, (f"cannot be read: {type(problem).__name__}",))
             return None
         self._tell(name, (*read.problems, *read.warnings))
         return read
@@ -174,7 +179,7 @@ class TokenChecks:
             if verdict.allowed:
                 self._count()
         else:
-            kind, verdict = TARGET, Verdict(False, "no way to verify tokens is allowed")
+            kind, verdict = TARGET, Verdict(False, "token_verification has neither key_store nor target")
         if TARGET in ways and not verdict.allowed and kind != STS:
             at_target: Verdict | None = yield self._ask_target(log_in)
             if at_target is not None:

@@ -20,7 +20,10 @@ from .settings import store_options
 from .token_checks import TokenChecks
 from .use_of_aws import UseOfAws
 
-__all__ = ["Users"]
+__all__ = ["START_PATIENCE", "Users"]
+
+#: Seconds that users whose secret is known wait at the start for those of others.
+START_PATIENCE = 1.0
 
 
 class Users:
@@ -30,6 +33,8 @@ class Users:
 
     def __init__(self, config: Config, reactor: Any) -> None:
         self._config = config
+        self._reactor = reactor
+        self._patience: Any = None
         self._aws = UseOfAws(config, reactor)
         self.store = CredentialStore(
             config.proxy.auth, self._source(), reactor, lambda: store_options(self._config)
@@ -69,17 +74,32 @@ class Users:
     # Start, reload, stop
 
     def start(self) -> Deferred[list[CredentialProblem]]:
-        """Load all secrets, then go on looking for newer ones. Does not fail."""
-        self._checks.start()
-        return self.store.refresh().addBoth(self._started)
+        """Load all secrets, then go on looking for newer ones. Does not fail.
 
-    def _started(self, result: Any) -> Any:
+        Fires when all were looked at, or START_PATIENCE later if somebody is known by then.
+        """
+        self._checks.start()
+        started: Deferred[list[CredentialProblem]] = Deferred()
+        self.store.refresh().addBoth(self._loaded, started)
+        if not started.called:
+            self._patience = self._reactor.callLater(START_PATIENCE, self._lose_patience, started)
+        return started
+
+    def _loaded(self, result: Any, started: Deferred[list[CredentialProblem]]) -> None:
         self.store.start()
-        return result
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+        if not started.called:
+            started.callback(result)
+
+    def _lose_patience(self, started: Deferred[list[CredentialProblem]]) -> None:
+        if self.store.credentials():
+            started.callback(list(self.store.problems()))
 
     def reconfigure(self, config: Config) -> Deferred[list[CredentialProblem]]:
         """Other options are in force; fires when the secrets were fetched anew. Does not fail."""
         self._config = config
+        self.directory.passed.doubt()
         self._aws.reconfigure(config)
         self._use_tokens()
         self._checks.reconfigure(config)

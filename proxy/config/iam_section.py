@@ -49,7 +49,7 @@ def _check_key_store(value: str) -> str | None:
 
 
 def _check_host(value: str) -> str | None:
-    return None if _HOST.fullmatch(value) else "must hold host names"
+    return None if _is_place(value) else "must hold host names, with or without a port"
 
 
 def _is_host(text: str) -> bool:
@@ -61,11 +61,13 @@ def _is_host(text: str) -> bool:
         return False
 
 
+def _is_place(text: str) -> bool:
+    matched = _HOST_AND_PORT.fullmatch(text)
+    return bool(matched and _is_host(matched[1]) and 1 <= int(matched[2] or 1) <= 65_535)
+
+
 def _check_endpoint(value: str) -> str | None:
-    matched = _HOST_AND_PORT.fullmatch(value)
-    if matched and _is_host(matched[1]) and 1 <= int(matched[2] or 1) <= 65_535:
-        return None
-    return "must hold names as host or host:port"
+    return None if _is_place(value) else "must hold names as host or host:port"
 
 
 @attrs.frozen(kw_only=True)
@@ -169,13 +171,13 @@ class IamConfig:
         8192,
         unit="bytes",
         minimum=512,
-        maximum=65_536,
+        maximum=8192,
         description="Longest token that is looked at.",
     )
     sts_hosts: tuple[str, ...] = option(
         (),
         check=_check_host,
-        check_text="host names",
+        check_text="`host` or `host:port`",
         description="Hosts that may be asked with `sts`, besides sts.amazonaws.com and that of `region`.",
     )
     sts_policies: str = option(

@@ -46,8 +46,8 @@ class LoginOptions:
         unit="s",
         minimum=1,
         maximum=86_400,
-        description="A password of `pass_through_users` or `auth_query` that is not used for this long is "
-        "forgotten.",
+        description="A password of `pass_through_users` or `auth_query` is proven at the database again "
+        "after this time, and forgotten if it is not used for as long.",
     )
     failed_login_threshold: int = option(
         5,

@@ -1,7 +1,8 @@
 """All users, wherever the proxy knows from what to log in with: secrets, own tokens, clients' passwords.
 
 A user whose secret the proxy holds logs in with that; any other with a token, where the proxy logs in by IAM;
-else with what a client of this user has proven to the target.
+else, and where it can make no token or the target refuses it, with what a client of this user has proven to
+the target.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +10,10 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .passed import PassedCredentials
-from .source import Credential, Password
+from .source import Credential, Password, SecretError
 from .store import CredentialStore
 
 __all__ = ["Directory", "TokenSource"]
@@ -55,9 +57,14 @@ class Directory:
             return succeed(self.passed.candidates(username))
 
         def made(token: bytes) -> Sequence[Credential]:
-            return [Credential(username, Password(token), "", 0, stage="")]
+            own = Credential(username, Password(token), "", 0, stage="")
+            return [own, *self.passed.candidates(username)]
 
-        return self.tokens.token(host, port, username).addCallback(made)
+        def not_made(failure: Failure) -> Sequence[Credential] | Failure:
+            failure.trap(SecretError)
+            return self.passed.candidates(username) or failure
+
+        return self.tokens.token(host, port, username).addCallbacks(made, not_made)
 
     def accepted(self, credential: Credential) -> None:
         """See CredentialProvider."""
@@ -68,14 +75,15 @@ class Directory:
         """See CredentialProvider. What a client has said is forgotten: the next one is asked again."""
         if credential.secret_name:
             return self.store.suspect(credential)
-        if self.tokens is not None:
-            self.tokens.suspect(bytes(credential.password))
-        elif credential in self.passed.candidates(credential.username):
+        if credential in self.passed.candidates(credential.username):
             # Another may have been proven since.
-            self.log.info(
-                "user {user}: the target refuses the password that a client has proven before",
-                user=credential.username,
-            )
-            self.passed.forget(credential.username)
-            self.on_forgotten(credential.username)
+            self.forget(credential.username)
+        elif self.tokens is not None:
+            self.tokens.suspect(bytes(credential.password))
         return succeed(None)
+
+    def forget(self, username: str) -> None:
+        """The target does not take any more what a client of this user has proven."""
+        self.log.info("user {user}: the target refuses the password that it has taken before", user=username)
+        self.passed.forget(username)
+        self.on_forgotten(username)

@@ -2,7 +2,8 @@
 
 A password, or what a client's answer to a challenge reveals of it, is kept as long as it is used, but for no
 longer than it is good, and until the target refuses it. The next client of the user is checked against a
-salted digest, which takes the same time for a user that is not known.
+salted digest, which takes the same time for a user that is not known. After a while the target is asked again
+all the same: it tells nobody that it has changed its mind.
 """
 
 import hmac
@@ -19,7 +20,7 @@ from .source import Credential, Password
 
 __all__ = ["CACHE_TIME", "MAX_PASSED", "PassedCredentials"]
 
-#: Seconds without use after which a password is forgotten.
+#: Seconds without use after which a password is forgotten, and since its proof until it is to be proven anew.
 CACHE_TIME = 1800.0
 
 #: Users whose passwords are remembered; beyond them the one that was used longest ago is forgotten.
@@ -33,13 +34,14 @@ _SALT_LENGTH: Final = 16
 
 @attrs.define
 class _Passed:
-    """``used_at`` and ``expires_at`` are on the clock."""
+    """``used_at``, ``proven_at`` and ``expires_at`` are on the clock."""
 
     credential: Credential
     salt: bytes = attrs.field(repr=False)
     digest: bytes = attrs.field(repr=False)
     used_at: float
     expires_at: float | None
+    proven_at: float = 0.0
     #: What the target keeps of the password, where it was read from there.
     verifier: bytes | None = attrs.field(default=None, repr=False)
 
@@ -60,9 +62,14 @@ class PassedCredentials:
         self._key = secrets.token_bytes(32)
         self._nobody = _Passed(Credential("", Password(), "", 0), bytes(_SALT_LENGTH), bytes(64), 0.0, None)
         self._sweeping: Any = None
+        #: Tells of a user whose sessions may need a connection at any time.
+        self.is_connected: Callable[[str], bool] = lambda _username: False
 
     def __len__(self) -> int:
         return len(self._users)
+
+    def __contains__(self, username: str) -> bool:
+        return username in self._users
 
     def remember(
         self, username: str, password: bytes, verified_at: float, expires_at: float | None = None
@@ -80,7 +87,8 @@ class PassedCredentials:
         found = self._present(username)
         checked = found or self._nobody
         is_right = hmac.compare_digest(self._digest(checked.salt, password), checked.digest)
-        if found is None or not is_right:
+        # What stands for a password of mysql_native_password is none that anybody could say.
+        if found is None or not is_right or found.verifier is not None:
             return False
         self._use(username, found)
         return True
@@ -100,6 +108,17 @@ class PassedCredentials:
             return ()
         self._use(username, found)
         return (found.credential,)
+
+    def is_due(self, username: str) -> bool:
+        """Whether the last proof is so old that the target is to be asked again."""
+        found = self._present(username)
+        age = float("inf") if found is None else self._clock.seconds() - found.proven_at
+        return age >= self._cache_time()
+
+    def doubt(self) -> None:
+        """Have every password proven again before it lets anybody in."""
+        for found in self._users.values():
+            found.proven_at = float("-inf")
 
     def forget(self, username: str) -> None:
         """The target does not take it any more."""
@@ -121,7 +140,8 @@ class PassedCredentials:
         else:
             credential = before.credential
         salt = secrets.token_bytes(_SALT_LENGTH)
-        found = _Passed(credential, salt, self._digest(salt, password), verified_at, expires_at)
+        digest = self._digest(salt, password)
+        found = _Passed(credential, salt, digest, verified_at, expires_at, verified_at)
         self._users[username] = found
         if len(self._users) > self._limit:
             self._users.popitem(last=False)
@@ -147,7 +167,8 @@ class PassedCredentials:
         now: float = self._clock.seconds()
         if found.expires_at is not None and now >= found.expires_at:
             return True
-        return now - found.used_at >= self._cache_time()
+        is_idle = now - found.used_at >= self._cache_time()
+        return is_idle and not self.is_connected(found.credential.username)
 
     def _sweep(self) -> None:
         self._sweeping = None

@@ -168,7 +168,9 @@ class CredentialStore:
     # Fetching
 
     def start(self) -> None:
-        """Poll from now on."""
+        """Poll from now on; after `stop` nothing is."""
+        if self._is_stopped:
+            return
         self._polling.start()
         for held in self._held.values():
             if held.failures:
@@ -300,9 +302,9 @@ class CredentialStore:
             return
         self.metrics.rotations += 1
         self.log.info(
-            "secret {secret} has a new version {version}; its user is {user}",
+            "secret {secret} has a new version{version}; its user is {user}",
             secret=held.name,
-            version=now.version_id,
+            version=f" {now.version_id}" if now.version_id else "",
             user=now.username,
         )
 

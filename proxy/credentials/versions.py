@@ -5,8 +5,9 @@ pending, current, previous, and then former for those that the source has forgot
 
 Clients may use the current login, the pending one as soon as the target has taken it, and any that was
 replaced less than the grace time ago, but no more than MAX_FORMER beside the previous one. The proxy tries
-the login that the target has taken last, then the current, pending and previous one. A new current login is
-believed at once: a rotation tests it before it moves the stage.
+the login that the target has taken last, then the current, pending and previous one; but the previous one
+before the pending one of a user who is not the current one. A new current login is believed at once: a
+rotation tests it before it moves the stage.
 """
 
 from collections.abc import Iterator
@@ -138,6 +139,9 @@ class SecretHistory:
         if not found:
             # Sessions of a user that a rotation has left behind may go on.
             found = [each for login, each in self._versions.items() if login[0] == username][:1]
+        if found[:1] and found[0].stage == PENDING:
+            # Of alternating users the other one: its previous password is good until its pending one is.
+            found.reverse()
         worked = self._worked.get(username)
         return sorted(found, key=lambda version: _login(version.secret) != worked)
 

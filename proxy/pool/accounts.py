@@ -1,6 +1,7 @@
 """What one tenant has of a pool's connections, and who waits for its sake."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import islice
 
 import attrs
@@ -62,7 +63,8 @@ class Account:
     """One tenant's part. Changed by `Shares` and `FairLedger` only."""
 
     name: str
-    tenant: Tenant | None = attrs.field(repr=False)
+    reference: Callable[[], Tenant | None] = attrs.field(repr=False)
+    """A weak reference: who comes and goes is remembered by whoever made it, not by the pool."""
     share: Share = attrs.field(repr=False)
     weight: float = 1.0
     most: int = 1
@@ -88,6 +90,11 @@ class Account:
     waited: float = 0.0
     refused: int = 0
     expired: int = 0
+
+    @property
+    def tenant(self) -> Tenant | None:
+        """Whose it is; None for the account of those without a tenant, and of a tenant that is no more."""
+        return self.reference()
 
     def metrics(self) -> TenantMetrics:
         """Return the present gauges and counters."""

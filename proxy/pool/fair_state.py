@@ -98,16 +98,25 @@ class FairState(PoolState):
         self._counters.taken += 1
         return slot.connection
 
-    def take_exact(self, connection: PooledConnection, now: float, key: Hashable | None = None) -> bool:
+    def take_exact(
+        self,
+        connection: PooledConnection,
+        now: float,
+        key: Hashable | None = None,
+        *,
+        is_needed: bool = True,
+    ) -> bool:
         """Borrow this very connection if it is idle; False if it is not.
 
-        It is charged like any other, but no limit of a tenant stands against it: without this connection the
-        borrower could not be answered at all.
+        It is charged like any other. No limit of a tenant stands against one that is needed: without this
+        connection the borrower could not be answered at all. Any other is lent within the tenant's share.
         """
-        if not super().take_exact(connection, now):
-            return False
         self._pass_time(now)
         account = self._shares.account_of(connection.key if key is None else key)
+        if not is_needed and not self._may_have_more(account):
+            return False
+        if not super().take_exact(connection, now):
+            return False
         self._ledger.lend(self._slots[connection], account)
         return True
 

@@ -116,12 +116,15 @@ class Pool(Generic[ConnectionT]):
         """Borrow an idle connection at once; None means that `borrow` would have to wait."""
         return cast("ConnectionT | None", self._state.take(key, settings, self._seconds()))
 
-    def take_exact(self, connection: ConnectionT, key: Hashable | None = None) -> bool:
+    def take_exact(
+        self, connection: ConnectionT, key: Hashable | None = None, *, is_needed: bool = True
+    ) -> bool:
         """Borrow this very connection at once; False if it is not idle.
 
         ``key`` is the borrower's own, which names its tenant; None is the key the connection was opened with.
+        If another connection would do as well it is not ``is_needed``, and not lent beyond a tenant's share.
         """
-        return self._state.take_exact(connection, self._seconds(), key)
+        return self._state.take_exact(connection, self._seconds(), key, is_needed=is_needed)
 
     @property
     def waiting(self) -> bool:

@@ -12,6 +12,7 @@ of these keeps its sign while time passes, so a place in the ranking stays good 
 
 from collections.abc import Callable, Hashable, Iterable
 from math import ceil, exp, expm1, floor
+from weakref import ref
 
 from .accounts import Account, NoShare
 from .interface import Tenant
@@ -52,7 +53,8 @@ class Shares:
         account = self.accounts.get(tenant.name)
         if account is None:
             return self._add(tenant.name, tenant)
-        account.tenant = tenant
+        if account.reference() is not tenant:
+            account.reference = ref(tenant)
         if account.share is not tenant.share:
             account.share = tenant.share
             self.apportion(self._cap)
@@ -71,7 +73,7 @@ class Shares:
         for name, tenant in expected.items():
             account = self.accounts.get(name) or self._add(name, tenant)
             account.is_expected = True
-            account.tenant = tenant
+            account.reference = ref(tenant)
         self.renew(self._cap)
 
     def charge(self, account: Account) -> None:
@@ -139,14 +141,14 @@ class Shares:
     def renew(self, cap: int) -> None:
         """Read all shares again, and divide a cap by them."""
         for account in self.accounts.values():
-            if account.tenant is not None:
-                account.share = account.tenant.share
+            tenant = account.tenant
+            if tenant is not None:
+                account.share = tenant.share
         self.apportion(cap)
 
     def renew_if_changed(self, cap: int) -> None:
         """Read all shares again if any was replaced, or if the minimums were not divided at once."""
-        accounts = self.accounts.values()
-        if self._is_due or any(each.tenant and each.tenant.share is not each.share for each in accounts):
+        if self._is_due or any(map(_has_changed, self.accounts.values())):
             self.renew(cap)
 
     def apportion(self, cap: int) -> None:
@@ -164,12 +166,12 @@ class Shares:
         self._rank_all()
 
     def forget_unused(self, timeout: float) -> None:
-        """Drop the accounts that nobody has used for so long."""
+        """Drop the accounts that nobody has used for so long, and those of tenants that are no more."""
         unused = [
             account
             for account in self.accounts.values()
             if not (account.used or account.waiting or account.is_expected)
-            and self.now - account.since >= timeout
+            and (self.now - account.since >= timeout or (account.tenant is None and account.name))
         ]
         for account in unused:
             del self.accounts[account.name]
@@ -178,7 +180,8 @@ class Shares:
 
     def _add(self, name: str, tenant: Tenant | None) -> Account:
         share = _NO_SHARE if tenant is None else tenant.share
-        account = self.accounts[name] = Account(name, tenant, share, since=self.now)
+        reference = _nobody if tenant is None else ref(tenant)
+        account = self.accounts[name] = Account(name, reference, share, since=self.now)
         account.weight = max(_LEAST_WEIGHT, share.weight)
         account.most = self._most(account)
         if len(self.accounts) <= _PROMPT_ACCOUNTS:
@@ -203,6 +206,15 @@ class Shares:
         for account in self.accounts.values():
             if account.waiting:
                 self.rank(account)
+
+
+def _nobody() -> Tenant | None:
+    return None
+
+
+def _has_changed(account: Account) -> bool:
+    tenant = account.tenant
+    return tenant is not None and tenant.share is not account.share
 
 
 def _minimums(accounts: list[Account], cap: int) -> list[tuple[Account, int]]:

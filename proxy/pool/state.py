@@ -141,6 +141,8 @@ class PoolState:
         connection: PooledConnection,
         now: float,
         key: Hashable | None = None,  # noqa: ARG002 - nobody's share is charged
+        *,
+        is_needed: bool = True,  # noqa: ARG002 - and nobody's share is all
     ) -> bool:
         """Borrow this very connection if it is idle; False if it is not.
 

@@ -16,7 +16,7 @@ class Tenant:
     limits: TenantLimits = NO_LIMITS
     """Replaced by `limit`, never changed in place; whoever keeps it longer than a statement looks again."""
     share: Share = attrs.field(init=False, repr=False)
-    """For the pool; that of the limits."""
+    """For the pool; that of the limits, but for a minimum that is not kept now."""
     statements: StatementRate = attrs.field(init=False, repr=False)
     clients: int = attrs.field(default=0, init=False)
     """Client connections that have been admitted and have not left."""
@@ -46,9 +46,12 @@ class Tenant:
 
     def limit(self, limits: TenantLimits) -> None:
         """Give it other limits. They count for what is begun from now on; nobody is disconnected."""
+        rests = self.share is not self.limits.share
         self.limits = limits
         self.share = limits.share
         self.statements.change(limits.statements_per_second, limits.statement_burst)
+        if rests:
+            self.rest()
 
     def admit(self) -> bool:
         """Count one client more, who leaves by `Tenants.leave`; false if max_client_connections forbids."""
@@ -57,4 +60,10 @@ class Tenant:
             self.refused_clients += 1
             return False
         self.clients += 1
+        self.share = self.limits.share
         return True
+
+    def rest(self) -> None:
+        """Have no connections kept for it until a client is admitted."""
+        if self.share.min_connections_percent:
+            self.share = attrs.evolve(self.share, min_connections_percent=0.0)

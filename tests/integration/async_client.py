@@ -7,7 +7,7 @@ manual, "Connection Phase", "Text Protocol", "Prepared Statements"; classic EOF 
 import asyncio
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -69,12 +69,18 @@ class AsyncClient:
 
     @classmethod
     async def connect(
-        cls, host: str, port: int, user: str, password: str, schema: str = "app"
+        cls,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        schema: str = "app",
+        attributes: Mapping[str, str] | None = None,
     ) -> "AsyncClient":
-        """Connect and log in, without TLS."""
+        """Connect and log in, without TLS; connection attributes are sent if there are any."""
         client = cls(*await asyncio.open_connection(host, port))
         try:
-            await client._log_in(user, password, schema)
+            await client._log_in(user, password, schema, attributes or {})
         except BaseException:
             client.abort()
             raise
@@ -141,16 +147,17 @@ class AsyncClient:
                 return attrs.evolve(_ok(payload), rows=rows)
             rows.append(() if is_binary else _row(payload))
 
-    async def _log_in(self, user: str, password: str, schema: str) -> None:
+    async def _log_in(self, user: str, password: str, schema: str, attributes: Mapping[str, str]) -> None:
         greeting = await self._payload()
         end = greeting.index(b"\0", 1)
         # Behind the version: connection id (4), scramble (8), filler and fixed fields (19), its rest (12).
         scramble = greeting[end + 5 : end + 13] + greeting[end + 32 : end + 44]
         plugin = greeting[end + 45 :].rstrip(b"\0")
         answer = _scrambled(plugin, password, scramble)
-        fixed = struct.pack("<IIB23x", int(CAPABILITIES), LONGEST_PACKET, UTF8MB4)
+        capabilities = CAPABILITIES | (Capability.CONNECT_ATTRS if attributes else 0)
+        fixed = struct.pack("<IIB23x", int(capabilities), LONGEST_PACKET, UTF8MB4)
         texts = user.encode() + b"\0" + bytes((len(answer),)) + answer + schema.encode() + b"\0"
-        self._send(fixed + texts + plugin + b"\0")
+        self._send(fixed + texts + plugin + b"\0" + _packed(attributes))
         reply = await self._payload()
         while reply[0] != OK:
             if reply[0] == EOF:
@@ -170,6 +177,13 @@ def _scrambled(plugin: bytes, password: str, scramble: bytes) -> bytes:
         first = hashlib.sha1(secret).digest()
         mask = hashlib.sha1(scramble + hashlib.sha1(first).digest()).digest()
     return bytes(left ^ right for left, right in zip(first, mask, strict=True))
+
+
+def _packed(attributes: Mapping[str, str]) -> bytes:
+    # Shorter than 251 bytes in all, so that one byte is enough for each length.
+    texts = [text.encode() for pair in attributes.items() for text in pair]
+    packed = b"".join(bytes((len(text),)) + text for text in texts)
+    return bytes((len(packed),)) + packed if attributes else b""
 
 
 def _error(payload: bytes) -> ServerError:

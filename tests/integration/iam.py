@@ -13,6 +13,7 @@ from proxy.demo.child import LOOPBACK
 from tests.unit.iam.signing import ACCOUNT, LONG_LIVED, PRINCIPAL, REGION, RESOURCE_ID, Signer, boto3_token
 
 from .certificates import KeyFiles
+from .clients import one
 from .daemon import ProxyDaemon, Section
 
 __all__ = ["DENIED", "IAM", "IamDaemon", "Keys", "allowing", "keys_of"]
@@ -72,7 +73,9 @@ class IamDaemon(ProxyDaemon):
             "tls_certificate": str(certificate.certificate),
             "tls_private_key": str(certificate.private_key),
         }
-        super().__init__(folder, database_port, users, proxy={**UNHURRIED, **tls, **(proxy or {})}, **sections)
+        super().__init__(
+            folder, database_port, users, proxy={**UNHURRIED, **tls, **(proxy or {})}, **sections
+        )
         self.authority = certificate.authority
         self.keys = keys
         self.key_file = folder / "keys.json"
@@ -104,15 +107,19 @@ class IamDaemon(ProxyDaemon):
         """A client over verified TLS with this password, or token."""
         return self.connect(user, **{"password": password, "ssl": self.trusting(), **options})
 
+    def answer(self, password: str, user: str = "app", **options: Any) -> tuple[Any, ...]:
+        """The error that such a client gets; empty if it is let in, and is that user at the database."""
+        try:
+            with self.log_in(password, user, **options) as client:
+                assert one(client, "SELECT CURRENT_USER()") == f"{user}@%"
+        except pymysql.OperationalError as error:
+            return error.args
+        return ()
+
     def refusal(self, password: str, user: str = "app", **options: Any) -> str:
         """The reason in the log for which a client is refused, who is told the same for all of them."""
         mark = self.mark()
-        try:
-            self.log_in(password, user, **options).close()
-        except pymysql.OperationalError as error:
-            assert error.args == (1045, DENIED.format(user))
-        else:
-            raise AssertionError("the client was let in")
+        assert self.answer(password, user, **options) == (1045, DENIED.format(user))
         line = self.wait_for_log("log-in refused:", mark)
         return line.rpartition(' reason="')[2].rstrip('"')
 

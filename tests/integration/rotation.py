@@ -22,7 +22,7 @@ import pymysql
 from .aws_server import AwsServer
 from .databases import Target
 
-__all__ = ["STEPS", "Login", "Rotation", "Rotator"]
+__all__ = ["CLONE", "STEPS", "Login", "Rotation", "Rotator", "login_of"]
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
@@ -39,6 +39,12 @@ class Login:
 
     username: str
     password: str
+
+
+def login_of(content: str) -> Login:
+    """What a secret holds."""
+    fields = json.loads(content)
+    return Login(fields["username"], fields["password"])
 
 
 class Rotation:
@@ -130,7 +136,10 @@ class Rotation:
 
 
 class Rotator:
-    """Rotates again and again in a thread, from `with` to its end; a rotation that fails fails the `with`."""
+    """Rotates again and again in a thread, from `with` to its end; a rotation that fails fails the `with`.
+
+    One that is late is not caught up on: clients would miss more of them than `interval` allows for.
+    """
 
     def __init__(self, rotate: Callable[[], Any], interval: float = 1.0) -> None:
         self._rotate = rotate
@@ -140,6 +149,11 @@ class Rotator:
         self._error: BaseException | None = None
         #: Rotations that are complete.
         self.count = 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended before its time."""
+        return self._error is not None
 
     def __enter__(self) -> "Rotator":
         self._thread.start()
@@ -159,7 +173,7 @@ class Rotator:
             while not self._end.is_set():
                 self._rotate()
                 self.count += 1
-                due += self._interval
+                due = max(due + self._interval, time.monotonic())
                 self._end.wait(max(0.0, due - time.monotonic()))
         except BaseException as error:
             self._error = error

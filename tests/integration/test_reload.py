@@ -24,8 +24,9 @@ def serial(daemon: ProxyDaemon, authority: KeyFiles) -> bytes:
         return certificate
 
 
-def test_a_new_password(start_proxy: StartProxy, plain_target: Target) -> None:
-    daemon = start_proxy(plain_target)
+@pytest.mark.parametrize("grace", [0, 300])
+def test_a_new_password(start_proxy: StartProxy, plain_target: Target, grace: int) -> None:
+    daemon = start_proxy(plain_target, proxy={"previous_password_grace": grace})
     with daemon.connect() as old:
         plain_target.server.execute("ALTER USER app@'%' IDENTIFIED BY 'a new secret'")
         try:
@@ -35,8 +36,13 @@ def test_a_new_password(start_proxy: StartProxy, plain_target: Target) -> None:
             daemon.reload()
             with daemon.connect() as new:
                 assert one(new, "SELECT CURRENT_USER()") == "app@%"
-            with pytest.raises(pymysql.OperationalError, match="1045"):
-                daemon.connect(password=plain_target.users["app"])
+            if grace:
+                # Who has not heard of the new one yet is let in, and reaches the database with it.
+                with daemon.connect(password=plain_target.users["app"]) as late:
+                    assert one(late, "SELECT CURRENT_USER()") == "app@%"
+            else:
+                with pytest.raises(pymysql.OperationalError, match="1045"):
+                    daemon.connect(password=plain_target.users["app"])
             assert one(old, "SELECT CURRENT_USER()") == "app@%"
         finally:
             daemon.users["app"] = plain_target.users["app"]

@@ -19,6 +19,9 @@ CLEAR = b"mysql_clear_password"
 #: The client's maximum of one byte for the length of its answer.
 _LONGEST = 250
 
+#: Bytes that OAEP with SHA-1 leaves of a key of 2048 bits.
+_LONGEST_ENCRYPTED = 214
+
 
 def sha2(password: bytes, nonce: bytes) -> bytes:
     """The answer of caching_sha2_password."""
@@ -110,10 +113,15 @@ class AuthClient(ClientPeer):
         if payload[0] in (0x00, 0xFF):
             self.transcript.append((sequence, "OK" if payload[0] == 0 else "error"))
             self._end(payload)
+            if number == self.leaves_at:
+                self.line.hang_up()
             return
         answer, kind = self._answer(payload)
         self.transcript.append((sequence, kind))
-        if answer is None or self._leaves(number):
+        if self._leaves(number):
+            return
+        if answer is None:
+            self._left(number)
             return
         self.send(p.packet(answer, sequence + 1))
         self._left(number)
@@ -131,13 +139,18 @@ class AuthClient(ClientPeer):
             return None, "fast success"
         if more == b"\x04":
             return (password + b"\0" if self._tls is not None else b"\x02"), "full authentication"
-        return self._encrypted(more, password), "public key"
+        answer = self._encrypted(more, password)
+        if answer is None:
+            self.line.hang_up()
+        return answer, "public key"
 
-    def _encrypted(self, pem: bytes, password: bytes) -> bytes:
+    def _encrypted(self, pem: bytes, password: bytes) -> bytes | None:
         key = serialization.load_pem_public_key(pem)
         assert isinstance(key, rsa.RSAPublicKey)
         said = password + b"\0"
         mixed = bytes(each ^ self._nonce[at % len(self._nonce)] for at, each in enumerate(said))
+        if len(mixed) > _LONGEST_ENCRYPTED:
+            return None
         return key.encrypt(mixed, padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
 
     def _end(self, payload: bytes) -> None:

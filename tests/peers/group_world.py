@@ -25,9 +25,9 @@ from proxy.target_group import TargetGroup
 from proxy.target_unit import TargetUnit
 
 from .client import ClientPeer
-from .known_users import KnownAccounts
 from .group_servers import GroupServer, Transaction
 from .group_sessions import GroupLine, GroupPeer, GroupSession
+from .known_users import KnownAccounts
 from .link import Line
 from .world import rsa_key
 

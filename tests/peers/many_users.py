@@ -87,6 +87,8 @@ class ManyUsersServer(ServerPeer):
         self._users.log_ins.append(name)
         self.password = self._passwords.get(name, b"\xff is nobody's")
         super()._log_in(payload, sequence)
+        if self.session is not None:
+            self._users.owners[self.session.thread] = name
 
     def _command(self, payload: bytes) -> None:
         assert self.session is not None
@@ -113,6 +115,8 @@ class ManyUsers:
         self.passwords: dict[str, bytes] = {}
         #: At the database, by user.
         self.log_ins: list[str] = []
+        #: Who has logged in, by thread of the database.
+        self.owners: dict[int, str] = {}
         #: New connections to the database are accepted, and then nothing is said.
         self.silent = False
         self.keys: bytes | None = keys
@@ -169,7 +173,7 @@ class ManyUsers:
         assert not len(registry._addresses)
         assert all(tenant.clients == 0 for tenant in context.tenants)
         assert context.failed_log_ins.waiting == 0
-        assert not self.prover._waiting
+        assert not any(self.prover._waiting.values())
 
 
 @contextmanager

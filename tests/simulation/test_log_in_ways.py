@@ -179,9 +179,29 @@ class TestAsking:
         assert forgotten == ["passed"]
         assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 1045
 
+    def test_who_is_gone_from_the_database_does_not_stay(self, users: ManyUsers) -> None:
+        forgotten: list[str] = []
+        users.directory.on_forgotten = forgotten.append
+        client = users.log_in("passed", PASSED, SHA2, tls=True)
+        assert_works(users, client, "passed")
+        del users.passwords["passed"]
+        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 0
+        for _ in range(20):
+            users.world.advance(users.config.proxy.pass_through_cache_time / 20)
+            users.passed.candidates("passed")
+        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 1045
+        assert forgotten == ["passed"]
+
+    def test_a_database_that_is_away_when_a_proof_is_old(self, users: ManyUsers) -> None:
+        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 0
+        users.passed.doubt()
+        users.world.unreachable = True
+        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 0
+        assert users.log_in("passed", b"wrong", SHA2, tls=True).verdict == 1045
+
     def test_a_database_that_cannot_be_asked(self, users: ManyUsers) -> None:
         users.world.unreachable = True
-        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 1045
+        assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 2013
         users.world.unreachable = False
         assert users.log_in("passed", PASSED, SHA2, tls=True).verdict == 0
 
@@ -211,6 +231,14 @@ class TestVerifiers:
         querying.passwords["passed"] = b"new"
         assert querying.log_in("passed", b"new").verdict == 0
         assert querying.log_in("passed", PASSED).verdict == 1045
+
+    def test_who_is_gone_from_the_database_does_not_stay(self, querying: ManyUsers) -> None:
+        assert_works(querying, querying.log_in("passed", PASSED), "passed")
+        del querying.passwords["passed"]
+        assert querying.log_in("passed", PASSED).verdict == 0
+        querying.passed.doubt()
+        assert querying.log_in("passed", PASSED).verdict == 1045
+        assert querying.passed.candidates("passed") == ()
 
     @pytest.mark.parametrize("name", ["x' OR '1'='1", "ä", "?", "a\\"])
     def test_a_name_is_nothing_but_a_name(self, querying: ManyUsers, name: str) -> None:

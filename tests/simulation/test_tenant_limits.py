@@ -65,7 +65,7 @@ class TestStatementsPerSecond:
         with limited(statements_per_second=2) as world:
             client = world.client()
             assert [is_ok(world.ask(client, "SELECT 1")) for _ in range(2)] == [True, True]
-            expected = error_packet(statement_rate_exceeded("app", 2.0))
+            expected = error_packet(statement_rate_exceeded("acme", 2.0))
             assert has(world.ask(client, "SELECT 1")) == expected
             world.advance(0.5)
             assert is_ok(world.ask(client, "SELECT 1"))

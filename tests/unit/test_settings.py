@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.config import Config, endpoints, loads
-from proxy.mysql.backend.errors import ConnectFailed, TargetError, UnfitTarget
+from proxy.mysql.backend.errors import ConnectFailed, NothingToShow, TargetError, UnfitTarget
 from proxy.mysql.backend.probe import ProbeResult
 from proxy.mysql.frontend.context import ClientOptions
 from proxy.mysql.wire.results import ErrorPacket
@@ -139,6 +139,7 @@ def test_facts_of_one_that_has() -> None:
         (TargetError(ErrorPacket(1045, "28000", "denied")), HealthReason.AUTH_FAILURE),
         (TargetError(ErrorPacket(1040, "08004", "too many")), HealthReason.PENDING_PROXY_CAPACITY),
         (UnfitTarget("old"), HealthReason.AUTH_FAILURE),
+        (NothingToShow("no AWS credentials"), HealthReason.AUTH_FAILURE),
         (ConnectFailed("no route"), HealthReason.UNREACHABLE),
         (OSError(), HealthReason.UNREACHABLE),
     ],

@@ -18,7 +18,7 @@ from ...pool.reasons import CloseReason
 from ..wire.capabilities import Capability
 from ..wire.compression_choice import Compression
 from .connection import BackendConnection
-from .errors import ConnectFailed, TargetError, UnfitTarget
+from .errors import ConnectFailed, NothingToShow, TargetError, UnfitTarget
 from .killer import Killer
 from .login import LogIn, log_in
 from .own_commands import save_insert_id, set_up
@@ -162,14 +162,16 @@ class BackendConnector:
     @defer.inlineCallbacks
     def _connect(self, key: PoolKey, program: str) -> Generator[defer.Deferred[Any], Any, BackendConnection]:
         """Log in with what is known of the user; if the target refuses that, with what is known by then."""
-        tried: set[bytes] = set()
+        # One that was refused may be right once the secret has changed: a rotation was under way.
+        tried: set[tuple[bytes, int]] = set()
         refusal: TargetError | None = None
         while len(tried) < MAX_LOG_INS:
             known = yield self._known(key.username)
-            credential = next((each for each in known if bytes(each.password) not in tried), None)
+            untried = (each for each in known if (bytes(each.password), each.revision) not in tried)
+            credential = next(untried, None)
             if credential is None:
                 break
-            tried.add(bytes(credential.password))
+            tried.add((bytes(credential.password), credential.revision))
             try:
                 connection: BackendConnection = yield self._log_in(key, program, credential)
             except TargetError as problem:
@@ -186,13 +188,13 @@ class BackendConnector:
 
     @defer.inlineCallbacks
     def _known(self, username: str) -> Generator[defer.Deferred[Any], Any, Sequence[Credential]]:
-        """What to try for a user. Raises ConnectFailed where that cannot be had, for the moment."""
+        """What to try for a user. Raises NothingToShow where that cannot be had, for the moment."""
         try:
             known: Sequence[Credential] = yield self._credentials.candidates(
                 username, self.target.host, self.target.port
             )
         except SecretError as problem:
-            raise ConnectFailed(f"cannot log in to {self.target.name}: {problem.reason}") from None
+            raise NothingToShow(f"cannot log in to {self.target.name}: {problem.reason}") from None
         return known
 
     def prove(self, credential: Credential) -> defer.Deferred[None]:

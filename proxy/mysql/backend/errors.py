@@ -2,7 +2,7 @@
 
 from ..wire.results import ErrorPacket
 
-__all__ = ["ConnectFailed", "TargetError", "UnfitTarget"]
+__all__ = ["ConnectFailed", "NothingToShow", "TargetError", "UnfitTarget"]
 
 #: Errors after which trying again with the same credentials and settings cannot help.
 _FATAL_ERRNOS = frozenset(
@@ -33,6 +33,10 @@ class ConnectFailed(Exception):
     """The target could not be reached, did not answer in time, or broke the protocol."""
 
     fatal = False
+
+
+class NothingToShow(ConnectFailed):
+    """What the proxy logs in with cannot be had at the moment, which says nothing of the target."""
 
 
 class UnfitTarget(Exception):

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, inlineCallbacks,
 from ...credentials.source import Credential, Password
 from .connection import BackendConnection
 from .connector import WRONG_PASSWORD, BackendConnector
-from .errors import ConnectFailed, TargetError
+from .errors import TargetError, UnfitTarget
 from .own_commands import Answer, query
 
 __all__ = ["MAX_PROOFS", "Prover", "verifier_in"]
@@ -65,8 +65,9 @@ class Prover:
 
         def tell(result: Any) -> None:
             for each in self._waiting.pop(question):
-                # A failure is the same object for all: none of them changes it.
-                each.callback(result)
+                # What one makes of it may end another. A failure is the same object for all.
+                if not each.called:
+                    each.callback(result)
 
         # Whoever waited for their turn may be gone by then.
         self._turns.run(lambda: ask() if self._waiting[question] else succeed(None)).addBoth(tell)
@@ -94,10 +95,14 @@ class Prover:
         connection: BackendConnection = yield connector.open_plain(as_user)
         try:
             # The name is the client's choice: as hexadecimal digits it cannot be anything but a name.
-            question = sql.replace(_PLACEHOLDER, f"_utf8mb4 X'{username.encode().hex()}'", 1)
+            name = f"_utf8mb4 X'{username.encode().hex()}' COLLATE utf8mb4_bin"
+            question = sql.replace(_PLACEHOLDER, name, 1)
             answer: Answer = yield connector.limited(query(connection, question))
         finally:
             connection.abort("asked for a verifier")
+        if username.endswith(" "):
+            # The server takes it for the name without the space, when it compares, but not when it logs in.
+            return None
         if len(answer.rows) > 1:
-            raise ConnectFailed("auth_query has more than one row for a user")
+            raise UnfitTarget("auth_query has more than one row for this user")
         return verifier_in(answer.rows[0][0]) if answer.rows and answer.rows[0] else None

@@ -24,3 +24,5 @@ class Attempt:
     detail: str = ""
     #: Several before it have failed, too.
     is_repeated: bool = False
+    #: Its line is in the log.
+    is_logged: bool = False

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 
-from ...errors import access_denied, tls_required
-from ..wire.auth.plugin import NO_PASSWORD, Channel, Step
+from ...errors import access_denied, connection_lost, tls_required
+from ..wire.auth.plugin import MAX_PASSWORD_BYTES, NO_PASSWORD, Channel, Step
 from ..wire.auth.registry import ASKING_PLUGINS, SERVER_PLUGINS
 from ..wire.auth_packets import AuthSwitchRequest
 from ..wire.handshake import fresh_nonce
@@ -32,6 +32,9 @@ _PLUGINS: Final = {"MYSQL_NATIVE_PASSWORD": NATIVE, "MYSQL_CACHING_SHA2_PASSWORD
 
 #: How often a password is looked at again, while it turns out that something about its user is new.
 MAX_RECHECKS: Final = 3
+
+#: A look takes this part of handshake_timeout at most, or counts as one that has found nothing.
+RECHECK_PART: Final = 2
 
 #: For clients of a Unix socket.
 DEFAULT_PORT: Final = 3306
@@ -104,7 +107,10 @@ def default_plugin(context: EndpointContext) -> bytes:
 def authenticate(
     client: "ClientConnection", context: EndpointContext, claim: Claim
 ) -> Generator[Deferred[Any], Any, Way]:
-    """Find out whether a client is who it says; raises ClientError if not. Returns the way it was proven."""
+    """Find out whether a client is who it says; raises ClientError if not. Returns the way it was proven.
+
+    Ending the row of failures is left to the caller.
+    """
     way = context.accounts.way(claim.username, secure=client.secure)
     client.attempt.method = way.method.value
     plugin = _plugin(context, way, claim)
@@ -122,11 +128,13 @@ def authenticate(
         # Who hangs up when asked for more has had the answer to a guess.
         context.failed_log_ins.failed(address, claim.username)
         raise
+    if proof.is_undecided:
+        client.attempt.reason = proof.reason
+        raise connection_lost("the database could not be asked")
     if not proof.proven:
         client.attempt.is_repeated = context.failed_log_ins.failed(address, claim.username)
         client.attempt.reason = proof.reason
         raise access_denied(claim.username, using_password=asked.response not in NO_PASSWORD)
-    context.failed_log_ins.succeeded(address, claim.username)
     client.attempt.detail = proof.detail
     client.attempt.method = proof.method or client.attempt.method
     return asked.way
@@ -178,12 +186,19 @@ def _by_password(
         return Proof(True)
     # The client may know of a rotation before the proxy does.
     for _ in range(MAX_RECHECKS):
-        if not (yield context.accounts.recheck(claim.username)):
+        if not (yield _recheck(context, claim)):
             break
         asked.way = way = context.accounts.way(claim.username, secure=asked.client.secure)
         if way.method is Method.PASSWORD and asked.judge_again(exchange(way.passwords)):
             return Proof(True)
     return Proof(False, "wrong password" if asked.way.passwords else "no secret for this user")
+
+
+def _recheck(context: EndpointContext, claim: Claim) -> Deferred[bool]:
+    """Whether more is known by now, or soon: the client is to hear a verdict before its time is over."""
+    seconds = context.options.handshake_timeout / RECHECK_PART
+    looked = context.accounts.recheck(claim.username)
+    return looked.addTimeout(seconds, context.clock, onTimeoutCancel=lambda *_: False)
 
 
 @inlineCallbacks
@@ -192,7 +207,7 @@ def _by_token(
 ) -> Generator[Deferred[Any], Any, Proof]:
     token: bytes | None = yield asked.converse(_asking(asked, plugin))
     if not token:
-        return Proof(False, "no token")
+        return Proof(False, f"no token of 1 to {MAX_PASSWORD_BYTES} bytes")
     proof: Proof = yield context.accounts.check_token(
         TokenLogIn(token, claim.username, asked.client.peer.address, _names(asked.client, context))
     )
@@ -205,7 +220,7 @@ def _by_asking(
 ) -> Generator[Deferred[Any], Any, Proof]:
     password: bytes | None = yield asked.converse(_asking(asked, plugin))
     if not password:
-        return Proof(False, "no password")
+        return Proof(False, f"no password of 1 to {MAX_PASSWORD_BYTES} bytes")
     proof: Proof = yield context.accounts.prove_password(claim.username, password)
     return proof
 

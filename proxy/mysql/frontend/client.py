@@ -8,7 +8,7 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -38,6 +38,9 @@ from .registry import ClientRegistry
 from .visible import client_mistake, error_packet, visible_error
 
 __all__ = ["ClientConnection"]
+
+#: ER_USER_LIMIT_REACHED.
+LIMIT_REACHED = 1226
 
 #: Seconds a client that reads has to take note that it is closed.
 LINGER = 1.0
@@ -119,6 +122,7 @@ class ClientConnection(Protocol):
 
     def _broken(self, failure: Failure) -> None:
         self.log.failure("[clientConnection={client}] unforeseen failure", failure, client=self.number)
+        self._log_attempt("unforeseen failure")
         self.abort()
 
     def _reject(self, refusal: ClientError) -> None:
@@ -203,6 +207,7 @@ class ClientConnection(Protocol):
             return
         if self._exchange.unread:
             # A command before its log-in was answered: whoever does that guesses.
+            self._log_attempt("a command came before the log-in was answered")
             self.abort()
             return
         self._stop_timer()
@@ -264,7 +269,10 @@ class ClientConnection(Protocol):
 
     def _log_attempt(self, problem: str | None) -> None:
         """One line for each attempt to log in; ``problem`` is None for one that was granted."""
-        log_client_attempt(self, self._context.name, problem)
+        # A client that is closed for a reason is gone for that reason.
+        if not self.attempt.is_logged:
+            self.attempt.is_logged = True
+            log_client_attempt(self, self._context.name, problem)
 
     def change_user(self, payload: bytes) -> None:
         """COM_CHANGE_USER: the session starts over, authenticated anew."""
@@ -326,7 +334,9 @@ class ClientConnection(Protocol):
 
     def send_error(self, refusal: ClientError, sequence: int) -> None:
         """Answer a command with an error of the proxy."""
-        self.log.info("[clientConnection={client}] error: {error}", client=self.number, error=refusal)
+        # A tenant beyond its rate would write a line for each statement; SHOW PROXY TENANTS counts them.
+        level = LogLevel.debug if refusal.errno == LIMIT_REACHED else LogLevel.info
+        self.log.emit(level, "[clientConnection={client}] error: {error}", client=self.number, error=refusal)
         self.transport.write(frame(error_packet(refusal), sequence))
 
     # Flow control

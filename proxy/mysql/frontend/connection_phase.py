@@ -144,7 +144,7 @@ def _admit(
     client.proven()
     schema = (request.schema or b"").decode("utf-8", "surrogateescape")
     tenant = context.tenants.tenant_for(claim.username, schema, request.attributes)
-    _check_tenant(client, claim, tenant, schema)
+    _check_tenant(client, context, claim, tenant, schema)
     is_read_only = way.is_read_only or tenant.limits.read_only
     key = PoolKey(claim.username, request.capabilities & WIRE_FORMAT, tenant, is_read_only)
     initial = _initial_settings(context, request, schema, key)
@@ -159,13 +159,18 @@ def _admit(
     return LoggedIn(key, value, request.capabilities, request.program)
 
 
-def _check_tenant(client: "ClientConnection", claim: Claim, tenant: Tenant, schema: str) -> None:
+def _check_tenant(
+    client: "ClientConnection", context: EndpointContext, claim: Claim, tenant: Tenant, schema: str
+) -> None:
     """ClientError for who may not come from there, or not to this schema."""
     networks = tenant.limits.allowed_networks
     if networks is not None and client.peer.address not in networks:
         tenant.refused_networks += 1
         client.attempt.reason = f"the address is not in allowed_networks of tenant {tenant.name}"
+        # As with a wrong password: nobody learns there by the delay that this one was right.
+        client.attempt.is_repeated = context.failed_log_ins.failed(client.peer.address, claim.username)
         raise access_denied(claim.username, using_password=True)
+    context.failed_log_ins.succeeded(client.peer.address, claim.username)
     if schema and not is_allowed(schema, tenant.limits.allowed_schemas):
         tenant.refused_schemas += 1
         client.attempt.reason = f"the schema is not in allowed_schemas of tenant {tenant.name}"
@@ -202,7 +207,9 @@ def _initial_settings(context: EndpointContext, request: _Request, schema: str, 
 def _given_variables(context: EndpointContext, key: PoolKey) -> tuple[tuple[str, str], ...]:
     """What each session of this user begins with, and has again after a reset."""
     facts = context.facts()
-    limits = session_variables(key.tenant, is_read_only=key.is_read_only, is_mariadb=facts.is_mariadb)
+    limits = session_variables(
+        key.tenant, is_read_only=key.is_read_only, is_mariadb=facts.is_mariadb, version=facts.version
+    )
     return autocommit_of(facts.fresh_status), *limits
 
 

@@ -67,9 +67,10 @@ class LimitPhase(RecoveryPhase):
         """The tenant's limits are others than before."""
         self._limits = limits = NO_LIMITS if self._tenant is None else self._tenant.limits
         is_read_only = self.key.is_read_only
-        self._gate = None
+        former, self._gate = self._gate, None
         if has_rules(limits, is_read_only=is_read_only):
             self._gate = Gate(self, self._context, limits)
+            self._gate.follow(former)
         self._execution = None
         if limits.max_execution_time:
             self._execution = ExecutionLimit(self._context.clock, self._is_too_slow)
@@ -177,6 +178,9 @@ class LimitPhase(RecoveryPhase):
 
     def _look_at_idleness(self) -> None:
         self._idle_timer = None
+        if self._tenant is not None:
+            # A reload counts for those who are idle as well.
+            self._idle_limit = self._tenant.limits.idle_in_transaction_timeout
         limit = self._idle_limit
         if not limit or self.tenancy.connection is None or self.value.tie() is Tie.NONE:
             # It is looked at again from the next response on.

@@ -103,6 +103,10 @@ class ClientRegistry:
         self.setup_succeeded += 1
         return None
 
+    def has_user(self, username: str) -> bool:
+        """Whether anybody is logged in as this user."""
+        return self._users[username] > 0
+
     def _uncount(self, client: "ClientConnection") -> None:
         self._users.leave(client.counted_user)
         client.counted_user = ""

@@ -50,6 +50,8 @@ _IN_SCHEMA: Final = _COUNTED | {int(Command.FIELD_LIST)}
 #: FLUSH and the like.
 _NOT_FOR_READERS: Final = frozenset({int(Command.REFRESH), int(Command.DEBUG)})
 _IN_TRANSACTION, _IN_READ_ONLY = int(Status.IN_TRANS), int(Status.IN_TRANS_READONLY)
+#: What most statements begin with, and neither COMMIT nor ROLLBACK.
+_NO_END: Final = frozenset(bytes((byte,)) for byte in b"DISUWdisuw")
 #: Session variables by which a server reads texts.
 _OF_DIALECT: Final = frozenset({"sql_mode", "character_set_client"})
 _VERSION = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)")
@@ -98,6 +100,7 @@ class Gate:
     __slots__ = (
         "_context",
         "_is_read_only",
+        "_is_spared",
         "_limits",
         "_phase",
         "_tenant",
@@ -113,6 +116,8 @@ class Gate:
         self._is_read_only: bool = phase.key.is_read_only or limits.read_only
         #: The refusal is the last that the client hears.
         self.ends_session = False
+        #: The present transaction is older than the rule that it may only read.
+        self._is_spared = False
         facts = context.facts()
         self._variables = session_variables(
             self._tenant,
@@ -121,16 +126,24 @@ class Gate:
             version=facts.version,
         )
 
+    def follow(self, former: "Gate | None") -> None:
+        """Take the place of another one. A transaction that was allowed to write then may still commit."""
+        may_write = former is None or not former._is_read_only or former._is_spared
+        self._is_spared = may_write and self._has_writing_transaction()
+
     def refusal(self, packet: bytes, text: bytes | None) -> ClientError | None:
         """Why the session may not run a command, or None.
 
         ``text``: that of a COM_QUERY or COM_STMT_PREPARE; None where it is not whole, or has none.
         """
         phase, code = self._phase, packet[HEADER]
-        settings, is_query = phase.value.settings, code == _QUERY and text is not None
+        settings = phase.value.settings
+        is_query = code == _QUERY and text is not None and text[:1] not in _NO_END
         if is_query and only_rolls_back(packet, settings):
             return None
-        if self._is_read_only and self._has_writing_transaction():
+        if not self._has_writing_transaction():
+            self._is_spared = False
+        elif self._is_read_only and not self._is_spared:
             # Something has lifted the server's rule: what it did is not to be committed.
             self.ends_session = True
             return self._no_write()
@@ -138,7 +151,7 @@ class Gate:
             return None
         if code in _COUNTED and self._limits.statements_per_second and self._is_too_fast():
             limit = self._limits.statements_per_second
-            return statement_rate_exceeded(phase.key.username, limit)
+            return statement_rate_exceeded(phase.key.tenant.name, limit)
         self._bring_down()
         return (
             self._schema_refusal(code, packet, text)

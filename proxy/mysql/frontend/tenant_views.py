@@ -1,7 +1,9 @@
 """SHOW PROXY TENANTS and SHOW PROXY SECRETS: their columns and rows.
 
-A row of TENANTS has the limits that can be told by a number, what the tenant has of them now, and how often
-each was the reason for a refusal. SECRETS shows of a secret its versions and problems, never its content.
+A row of TENANTS has the limits that can be told by a number, what the tenant has of them now, how often each
+was the reason for a refusal, and how its borrows went. What is counted of borrows is the pools', which forget
+a tenant that has not borrowed for as long as they remember an unused user. SECRETS shows of a secret its
+versions and problems, never its content.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 import attrs
 
 from ...credentials.problems import SecretStatus
+from ...pool.metrics import TenantMetrics
 from ...pool.pool import Pool
 from ...tenants.tenant import Tenant
 from ..backend.connection import BackendConnection
@@ -62,8 +65,12 @@ TENANT_COLUMNS = (
             "refused_settings",
             "stopped_statements",
             "idle_disconnects",
+            "refused_borrows",
+            "timed_out_borrows",
+            "borrows",
         ),
     ),
+    Column.seconds("borrow_seconds"),
 )
 SECRET_COLUMNS = (
     Column("secret", length=_LONGEST_TENANT),
@@ -81,31 +88,49 @@ def tenant_rows(
     tenants: Iterable[Tenant], pools: Sequence[Pool[BackendConnection]], *, only: Tenant | None
 ) -> Iterator[Row]:
     """One row for each tenant, or for one of them."""
-    use = _use_by_name(pools)
+    uses = _use_by_name(pools)
     for tenant in tenants:
         if only is None or tenant is only:
-            yield _tenant_row(tenant, *use.get(tenant.name, (0, 0)))
+            yield _tenant_row(tenant, uses.get(tenant.name) or _Use())
 
 
-def _use_by_name(pools: Sequence[Pool[BackendConnection]]) -> dict[str, tuple[int, int]]:
-    """Connections in use and clients that wait, in all pools together."""
-    use: dict[str, tuple[int, int]] = {}
+@attrs.define
+class _Use:
+    """What a tenant has of all pools together."""
+
+    borrowed: int = 0
+    waiting: int = 0
+    refused: int = 0
+    timed_out: int = 0
+    borrows: int = 0
+    seconds: float = 0.0
+
+    def add(self, row: TenantMetrics) -> None:
+        self.borrowed += row.used
+        self.waiting += row.waiting
+        self.refused += row.refused
+        self.timed_out += row.expired
+        self.borrows += row.granted
+        self.seconds += row.waited
+
+
+def _use_by_name(pools: Sequence[Pool[BackendConnection]]) -> dict[str, _Use]:
+    uses: dict[str, _Use] = {}
     for pool in pools:
         for row in pool.by_tenant():
-            used, waiting = use.get(row.name, (0, 0))
-            use[row.name] = (used + row.used, waiting + row.waiting)
-    return use
+            uses.setdefault(row.name, _Use()).add(row)
+    return uses
 
 
-def _tenant_row(tenant: Tenant, borrowed: int, waiting: int) -> Row:
+def _tenant_row(tenant: Tenant, use: _Use) -> Row:
     limits = tenant.limits
     share = limits.share
     return (
         tenant.name,
         tenant.clients,
         limits.max_client_connections,
-        borrowed,
-        waiting,
+        use.borrowed,
+        use.waiting,
         share.weight,
         share.min_connections_percent,
         share.max_connections_percent,
@@ -119,6 +144,10 @@ def _tenant_row(tenant: Tenant, borrowed: int, waiting: int) -> Row:
         tenant.refused_settings,
         tenant.stopped_statements,
         tenant.idle_disconnects,
+        use.refused,
+        use.timed_out,
+        use.borrows,
+        use.seconds,
     )
 
 

@@ -55,7 +55,8 @@ class Whereabouts:
         """
         keeper = self._value.insert_id_at
         if not reads & ~Diagnostics.LAST_INSERT_ID and isinstance(keeper, BackendConnection):
-            return keeper if self._takes(keeper) else None
+            # Another one can be told the id.
+            return keeper if self._takes(keeper, is_needed=False) else None
         if self.last is None:
             return None
         connection, serial = self.last
@@ -67,10 +68,12 @@ class Whereabouts:
             return connection
         return None
 
-    def _takes(self, connection: BackendConnection) -> bool:
+    def _takes(self, connection: BackendConnection, *, is_needed: bool = True) -> bool:
         """Borrow this very connection, if its target serves the endpoint now."""
         pool = connection.pool
-        return self._context.route.lends(pool) and bool(pool.take_exact(connection, self._key))
+        if not self._context.route.lends(pool):
+            return False
+        return bool(pool.take_exact(connection, self._key, is_needed=is_needed))
 
     def is_gone(self, reads: Diagnostics) -> bool:
         """Whether a statement reads what only the connection of an earlier statement knew."""

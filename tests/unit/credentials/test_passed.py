@@ -57,7 +57,10 @@ def test_forgetting(passed: PassedCredentials) -> None:
 
 @pytest.mark.parametrize("use", ["verify", "verifier", "candidates"])
 def test_use_keeps_it(passed: PassedCredentials, clock: Clock, use: str) -> None:
-    passed.remember_digest("u", b"1", b"2")
+    if use == "verify":
+        passed.remember("u", b"1", 0.0)
+    else:
+        passed.remember_digest("u", b"1", b"2")
     for _ in range(5):
         clock.advance(99)
         assert passed.verify("u", b"1") if use == "verify" else getattr(passed, use)("u")
@@ -121,3 +124,35 @@ def test_at_the_end_nothing_is_left(passed: PassedCredentials, clock: Clock) -> 
     passed.remember("u", b"1", 0.0)
     passed.stop()
     assert (len(passed), clock.getDelayedCalls()) == (0, [])
+
+
+def test_an_old_proof_is_to_be_repeated(passed: PassedCredentials, clock: Clock) -> None:
+    assert passed.is_due("u")
+    passed.remember("u", b"1", 0.0)
+    clock.advance(99)
+    assert (passed.is_due("u"), passed.verify("u", b"1")) == (False, True)
+    clock.advance(1)
+    assert (passed.is_due("u"), passed.verify("u", b"1")) == (True, True)
+    passed.remember("u", b"1", clock.seconds())
+    assert not passed.is_due("u")
+    passed.doubt()
+    assert (passed.is_due("u"), passed.verify("u", b"1")) == (True, True)
+
+
+def test_it_is_kept_while_its_user_is_connected(passed: PassedCredentials, clock: Clock) -> None:
+    connected = {"u"}
+    passed.is_connected = connected.__contains__
+    passed.remember("u", b"1", 0.0)
+    passed.remember("v", b"1", 0.0)
+    clock.advance(1000)
+    assert (password_of(passed, "u"), password_of(passed, "v")) == (b"1", None)
+    connected.clear()
+    clock.advance(100)
+    assert (password_of(passed, "u"), len(passed)) == (None, 0)
+
+
+def test_what_stands_for_a_password_is_none(passed: PassedCredentials) -> None:
+    """Whoever has read it somewhere cannot say it instead."""
+    passed.remember_digest("u", b"digest", b"verifier")
+    assert not passed.verify("u", b"digest")
+    assert passed.verifier("u") == b"verifier"

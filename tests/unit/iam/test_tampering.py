@@ -98,7 +98,8 @@ def other_tokens() -> tuple[bytes, ...]:
 def is_let_in(token: bytes, now: float, username: str = USER) -> bool:
     verdict = verifier_at(now).verify(token, username, NAMES, ADDRESS, True)
     for part in (token, token.partition(b"?")[2], token[-64:]):
-        assert not part or part.decode("latin-1") not in verdict.reason
+        # A few characters are in any sentence.
+        assert len(part) < 8 or part.decode("latin-1") not in verdict.reason
     assert verdict.allowed == (not verdict.reason)
     return verdict.allowed
 

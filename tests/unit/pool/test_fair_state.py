@@ -81,8 +81,31 @@ class TestMaximum:
         assert world.state.take_exact(connection, world.now)
         assert world.used() == {"other": 1, "shop": 1}
 
+    def test_one_that_any_other_could_replace_is_lent_within_the_share(self, new_fair_world, new_tenant):
+        world = new_fair_world(max_connections=10)
+        shop, other = new_tenant("shop", max_connections_percent=10), new_tenant("other")
+        (connection,) = world.lend(other)
+        (held,) = world.lend(shop)
+        world.give_back(connection)
+        assert not world.state.take_exact(connection, world.now, world.key(shop), is_needed=False)
+        assert world.used() == {"other": 0, "shop": 1}
+        world.give_back(held)
+        assert world.state.take_exact(connection, world.now, world.key(shop), is_needed=False)
+        assert world.used() == {"other": 0, "shop": 1}
+
 
 class TestMinimum:
+    def test_a_very_connection_that_is_not_needed_is_kept_too(self, new_fair_world, new_tenant):
+        world = new_fair_world(max_connections=2)
+        safe, other = new_tenant("safe", min_connections_percent=50), new_tenant("other")
+        world.apply(world.state.expect([safe], world.now))
+        world.lend(other)
+        (connection,) = world.lend(safe)
+        world.give_back(connection)
+        take = world.state.take_exact
+        assert not take(connection, world.now, world.key(other), is_needed=False)
+        assert take(connection, world.now, world.key(safe), is_needed=False)
+
     def test_others_leave_the_last_ones(self, new_fair_world, new_tenant):
         world = new_fair_world(max_connections=4)
         safe, other = new_tenant("safe", min_connections_percent=50), new_tenant("other")

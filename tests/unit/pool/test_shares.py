@@ -1,5 +1,7 @@
 """How the cap is divided, and whose turn it is among equals."""
 
+import weakref
+
 import pytest
 
 from proxy.pool.limits import RECENT_USE_WINDOW
@@ -147,3 +149,25 @@ class TestRecentUse:
         world.queue(short)
         world.give_back(connection)
         assert world.granted == {older: connection}
+
+
+class TestTenantsThatAreNoMore:
+    def test_a_tenant_is_not_kept_for_the_pools_sake(self, new_tenant):
+        shares, tenant = Shares(lambda key: key, 10), new_tenant("shop", min_connections_percent=30)
+        shares.charge(shares.account_of(tenant))
+        shares.release(shares.account_of(tenant))
+        reference = weakref.ref(tenant)
+        del tenant
+        assert reference() is None
+        shares.forget_unused(1e9)
+        assert (list(shares.accounts), shares.missing) == ([], 0)
+
+    def test_what_it_has_still_counts(self, new_tenant):
+        shares = Shares(lambda key: key, 10)
+        account = shares.account_of(new_tenant("shop", max_connections_percent=30))
+        shares.charge(account)
+        shares.forget_unused(1e9)
+        assert (shares.accounts["shop"].used, account.most) == (1, 3)
+        again = new_tenant("shop", max_connections_percent=50)
+        assert shares.account_of(again) is account
+        assert (account.tenant, account.used, account.most) == (again, 1, 5)

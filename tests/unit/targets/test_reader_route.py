@@ -55,6 +55,14 @@ def scene() -> Iterator[Scene]:
 
 
 class TestReaders:
+    def test_whether_there_are_any(self, scene: Scene) -> None:
+        assert not scene.route.has_readers
+        reader = scene.lender()
+        scene.read_from(reader, available=False)
+        assert scene.route.has_readers
+        scene.read_from()
+        assert not scene.route.has_readers
+
     def test_spread(self, scene: Scene) -> None:
         readers = [scene.lender(max_connections=10) for _ in range(2)]
         scene.read_from(*readers)

@@ -1,10 +1,12 @@
 """Which tenant a client belongs to, and how long it is remembered."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 
 from proxy.config import TenantConfig
+from proxy.pool.shares import Shares
 from proxy.tenants.matching import MAX_VALUE_LENGTH
 from proxy.tenants.rules import KEPT_EMPTY, Tenants
 from proxy.tenants.tenant import Tenant
@@ -259,3 +261,43 @@ class TestReconfigure:
         found = tenants(TenantConfig(name="s", each="attribute"))
         found.reconfigure((TenantConfig(name="s", each="attribute"),), "program_name", 100)
         assert name_of(found, attributes=named("x")) == "s/mysql"
+
+
+class TestMinimums:
+    """A minimum is kept for a whole section always, and for one of its values while that has clients."""
+
+    def test_of_a_value_that_has_no_clients_left(self) -> None:
+        found = tenants(TenantConfig(name="each", each="user", min_connections_percent=10))
+        app = found.tenant_for("app", "", NOTHING)
+        assert app.admit()
+        assert app.share.min_connections_percent == 10
+        found.leave(app)
+        assert app.share.min_connections_percent == 0
+        assert found.tenant_for("app", "", NOTHING) is app
+        assert app.admit()
+        assert app.share.min_connections_percent == 10
+
+    def test_of_a_whole_section(self) -> None:
+        found = tenants(TenantConfig(name="all", min_connections_percent=10))
+        tenant = found.tenant_for("app", "", NOTHING)
+        assert tenant.admit()
+        found.leave(tenant)
+        assert [each.share.min_connections_percent for each in found.expected()] == [10]
+
+
+def test_those_that_have_borrowed_make_room_too() -> None:
+    """A pool remembers what they have used, and must not keep them for it."""
+    clock = Clock()
+    found = tenants(TenantConfig(name="each", each="attribute"), limit=3, clock=clock)
+    shares = Shares(lambda key: key.tenant, 10)
+    for number in range(20):
+        tenant = found.tenant_for("app", "", named(str(number)))
+        assert tenant.name == f"each/{number}"
+        assert tenant.admit()
+        account = shares.account_of(SimpleNamespace(tenant=tenant))
+        shares.charge(account)
+        shares.release(account)
+        found.leave(tenant)
+        del tenant
+    shares.forget_unused(1e9)
+    assert set(shares.accounts) <= {tenant.name for tenant in found}

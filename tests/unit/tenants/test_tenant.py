@@ -49,3 +49,15 @@ def test_tenants_are_told_apart_by_identity() -> None:
     assert Tenant("acme") != Tenant("acme")
     assert len({Tenant("acme"), Tenant("acme")}) == 2
     assert "acme" in repr(Tenant("acme", attrs.evolve(NO_LIMITS, read_only=True)))
+
+
+def test_one_that_rests_has_no_minimum_until_a_client_comes() -> None:
+    tenant = Tenant("acme", TenantLimits(share=Share(weight=2.0, min_connections_percent=10.0)))
+    tenant.rest()
+    assert tenant.share == Share(weight=2.0)
+    tenant.limit(TenantLimits(share=Share(weight=3.0, min_connections_percent=20.0)))
+    assert tenant.share == Share(weight=3.0)
+    assert tenant.admit()
+    assert tenant.share is tenant.limits.share
+    tenant.limit(TenantLimits(share=Share(min_connections_percent=30.0)))
+    assert tenant.share.min_connections_percent == 30.0
