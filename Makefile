@@ -74,6 +74,11 @@ bench-failover: $(VENV)/dev.stamp ## measure how long a failover keeps clients w
 	@$(BIN)/python -m proxy.demo.install
 	@$(BIN)/python -m tests.bench.failover $(ARGS)
 
+.PHONY: bench-fairness
+bench-fairness: $(VENV)/dev.stamp ## measure what a few clients get beside a thousand of another tenant (ARGS="--rounds 1")
+	@$(BIN)/python -m proxy.demo.install
+	@$(BIN)/python -m tests.bench.fairness $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/fuzz.stamp ## fuzz every parser and whole sessions for ten minutes (ARGS="--seconds 60 scanner")
 	@$(BIN)/python -m tests.fuzz $(ARGS)

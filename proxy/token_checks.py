@@ -181,7 +181,11 @@ class TokenChecks:
         else:
             kind, verdict = TARGET, Verdict(False, "token_verification has neither key_store nor target")
         if TARGET in ways and not verdict.allowed and kind != STS:
-            at_target: Verdict | None = yield self._ask_target(log_in)
+            try:
+                at_target: Verdict | None = yield self._ask_target(log_in)
+            except ConnectFailed as problem:
+                reason = f"the target could not be asked about the token: {problem}"
+                return Proof(False, reason, TARGET, is_undecided=True)
             if at_target is not None:
                 kind, verdict = TARGET, at_target
         self._verdicts.put(log_in.token, log_in.username, examined.endpoint, log_in.address, verdict, era)
@@ -197,7 +201,7 @@ class TokenChecks:
 
     @inlineCallbacks
     def _ask_target(self, log_in: TokenLogIn) -> Generator[Deferred[Any], Any, Verdict | None]:
-        """What the target makes of a token; None for one that was not made for it."""
+        """What the target makes of a token; None for one that was not made for it. Raises ConnectFailed."""
         target = frozenset({self._prover.connector().target.name.lower()})
         try:
             found = self._verifier.examine(log_in.token, log_in.username, target)
@@ -207,7 +211,7 @@ class TokenChecks:
         self._count()
         try:
             proven: bool = yield self._prover.prove(log_in.username, log_in.token)
-        except (TargetError, ConnectFailed, UnfitTarget) as problem:
+        except (TargetError, UnfitTarget) as problem:
             return Verdict(False, f"the target could not be asked about the token: {problem}")
         if not proven:
             return Verdict(False, "the target refuses the token")

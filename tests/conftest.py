@@ -18,10 +18,10 @@ if str(REPOSITORY) not in sys.path:
 from tests.scheduling import ALONE, REMARK, Parts, long_ones_first, running  # noqa: E402
 
 # On a contributor's machine every run tries other examples; CI tries the same ones each time, so that a
-# change is not blamed for what it did not touch.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# change is not blamed for what it did not touch. How long an example takes is up to the machine.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_configure(config: pytest.Config) -> None:

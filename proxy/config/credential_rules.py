@@ -20,6 +20,7 @@ __all__ = [
     "two_key_stores",
     "probes_without_user",
     "unknown_user",
+    "users_without_probes",
     "users_without_tls",
 ]
 
@@ -112,6 +113,13 @@ def users_without_tls(proxy: ProxyConfig) -> str | None:
     if proxy.pass_through_users == NO_USERS or proxy.tls_certificate:
         return None
     return f'"{proxy.pass_through_users}" needs tls_certificate and tls_private_key'
+
+
+def users_without_probes(proxy: ProxyConfig) -> str | None:
+    """Targets that nobody can ask how they are get no clients."""
+    if proxy.pass_through_users == NO_USERS or proxy.auth or proxy.default_auth_scheme == IAM_AUTH:
+        return None
+    return f'"{proxy.pass_through_users}" needs a user of proxy.auth as whom the targets are probed'
 
 
 def query_without_user(proxy: ProxyConfig) -> str | None:

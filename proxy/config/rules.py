@@ -164,6 +164,11 @@ _CREDENTIAL_RULES = (
         ("pass_through_users", "tls_certificate", "tls_private_key"),
         credential_rules.users_without_tls,
     ),
+    Rule(
+        ProxyConfig,
+        ("pass_through_users", "auth", "default_auth_scheme"),
+        credential_rules.users_without_probes,
+    ),
     Rule(ProxyConfig, ("auth_query", "auth"), credential_rules.query_without_user),
     Rule(ProxyConfig, ("failed_login_delay", "failed_login_max_delay"), credential_rules.long_delay),
     Rule(

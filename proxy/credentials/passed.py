@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from itertools import count
 from typing import Any, Final
 
@@ -32,6 +32,10 @@ SWEEP_INTERVAL = 60.0
 _SALT_LENGTH: Final = 16
 
 
+def _sha1(data: bytes) -> bytes:
+    return sha1(data).digest()  # noqa: S324 - fixed by the plugin
+
+
 @attrs.define
 class _Passed:
     """``used_at``, ``proven_at`` and ``expires_at`` are on the clock."""
@@ -44,6 +48,8 @@ class _Passed:
     proven_at: float = 0.0
     #: What the target keeps of the password, where it was read from there.
     verifier: bytes | None = attrs.field(default=None, repr=False)
+    #: The credential has SHA1 of the password only.
+    is_digest: bool = False
 
 
 class PassedCredentials:
@@ -76,11 +82,21 @@ class PassedCredentials:
     ) -> None:
         """The target has taken this password. Times are on the clock; it is good until ``expires_at``."""
         hidden = Password(password) if type(password) is bytes else password
-        self._remember(username, hidden, verified_at, expires_at)
+        before = self._users.get(username)
+        found = self._remember(username, hidden, verified_at, expires_at)
+        if before is not None and before.verifier == _sha1(_sha1(hidden)):
+            found.verifier = before.verifier
 
     def remember_digest(self, username: str, stage1: bytes, verifier: bytes) -> None:
         """For mysql_native_password: SHA1 of the password, as the object it is, and SHA1 of that."""
-        self._remember(username, stage1, self._clock.seconds(), None).verifier = verifier
+        now = self._clock.seconds()
+        found = self._users.get(username)
+        if found is None or not hmac.compare_digest(_sha1(found.credential.password), stage1):
+            found = self._remember(username, stage1, now, None)
+            found.is_digest = True
+        # The password itself is good for more plugins than this one.
+        found.verifier, found.proven_at = verifier, now
+        self._use(username, found)
 
     def verify(self, username: str, password: bytes) -> bool:
         """Whether this is the password that the target has taken; takes the same time for an unknown user."""
@@ -88,7 +104,7 @@ class PassedCredentials:
         checked = found or self._nobody
         is_right = hmac.compare_digest(self._digest(checked.salt, password), checked.digest)
         # What stands for a password of mysql_native_password is none that anybody could say.
-        if found is None or not is_right or found.verifier is not None:
+        if found is None or not is_right or found.is_digest:
             return False
         self._use(username, found)
         return True

@@ -130,13 +130,12 @@ class Rechecks:
 
     def _release_early(self) -> None:
         """They came during a look that has found something; they may ask again."""
-        still = []
-        for waiter in self._waiting:
-            if self._known()[0] != waiter.known:
-                waiter.tell(True)
-            else:
-                still.append(waiter)
-        self._waiting = still
+        now = self._known()[0]
+        early = [waiter for waiter in self._waiting if waiter.known != now]
+        self._waiting = [waiter for waiter in self._waiting if waiter.known == now]
+        # Only now: whoever is told may ask again at once.
+        for waiter in early:
+            waiter.tell(True)
 
     def _note_in_vain(self, username: str) -> None:
         before = self._in_vain.pop(username, None)

@@ -109,6 +109,11 @@ class CredentialStore:
         found = (self.lookup(username) for username in self._directory.first)
         return tuple(credential for credential in found if credential is not None)
 
+    def any_credential(self, number: int) -> Credential | None:
+        """One of ``credentials``, the same for the same number; in the same time however many there are."""
+        users = self._directory.first
+        return self.lookup(users[number % len(users)]) if users else None
+
     # What targets and clients say
 
     def accepted(self, credential: Credential) -> None:

@@ -33,6 +33,7 @@ __all__ = ["MAX_KEY_FILE_SIZE", "KeyFile", "load_key_file", "read_key_file"]
 MAX_KEY_FILE_SIZE = 4 * 1024 * 1024
 
 _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_]{1,128}")
+_LIKE_AN_ID = re.compile(r"[A-Z0-9_]{1,128}")
 _SECTIONS = frozenset(["keys", "principals"])
 _KEY = frozenset(["secret_access_key", "principal", "session_token", "expires_at", "policies"])
 _PRINCIPAL = frozenset(["policies"])
@@ -106,7 +107,8 @@ class _Reading:
 
     def key(self, access_key_id: str, content: object, principals: Principals) -> AccessKey | None:
         """An access key, with the policies of its principal and its own."""
-        where = f"access key {access_key_id[:20]}"
+        # What does not look like an id may be a secret in its place.
+        where = f"access key {access_key_id[:20] if _LIKE_AN_ID.fullmatch(access_key_id) else '(unfit id)'}"
         try:
             if not _ACCESS_KEY_ID.fullmatch(access_key_id):
                 raise _Unusable("its id is not one of letters and digits")

@@ -57,7 +57,7 @@ class Shares:
             account.reference = ref(tenant)
         if account.share is not tenant.share:
             account.share = tenant.share
-            self.apportion(self._cap)
+            self._put_in_force(account)
         return account
 
     def expect(self, tenants: Iterable[Tenant]) -> None:
@@ -156,10 +156,8 @@ class Shares:
         self._cap = cap
         self._is_due = False
         for account in self.accounts.values():
-            account.weight = max(_LEAST_WEIGHT, account.share.weight)
-            account.most = self._most(account)
             self._pass_time(account)
-            account.level = account.used / account.weight
+            self._weigh(account)
         for account, least in _minimums(list(self.accounts.values()), cap):
             account.least = min(least, account.most)
         self.missing = sum(max(0, each.least - each.used) for each in self.accounts.values())
@@ -182,13 +180,24 @@ class Shares:
         share = _NO_SHARE if tenant is None else tenant.share
         reference = _nobody if tenant is None else ref(tenant)
         account = self.accounts[name] = Account(name, reference, share, since=self.now)
-        account.weight = max(_LEAST_WEIGHT, share.weight)
-        account.most = self._most(account)
+        self._put_in_force(account)
+        return account
+
+    def _put_in_force(self, account: Account) -> None:
+        """Divide the cap anew for an account's new share; with many accounts its minimum has to wait."""
         if len(self.accounts) <= _PROMPT_ACCOUNTS:
             self.apportion(self._cap)
-        else:
-            self._is_due = True
-        return account
+            return
+        self._is_due = True
+        self._pass_time(account)
+        self._weigh(account)
+        if account.waiting:
+            self.rank(account)
+
+    def _weigh(self, account: Account) -> None:
+        account.weight = max(_LEAST_WEIGHT, account.share.weight)
+        account.most = self._most(account)
+        account.level = account.used / account.weight
 
     def _most(self, account: Account) -> int:
         return max(1, floor(self._cap * account.share.max_connections_percent / 100 + _ROUNDING))

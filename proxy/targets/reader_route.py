@@ -142,7 +142,7 @@ class ReaderRoute(Generic[ConnectionT]):
         """Where to wait."""
         candidate = self._candidate(wait.key, wait.preferred)
         if candidate is None:
-            return self._writer.pool if self._falls_back(patient=wait.until is not None) else None
+            return self._writer.pool if self._falls_back(patient=wait.ends is not None) else None
         self._choice.chosen(candidate)
         return candidate.pool
 

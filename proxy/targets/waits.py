@@ -3,7 +3,8 @@
 A wait is in the queue of one pool, or parked here while no pool fits. It ends exactly once: with a
 connection, with BorrowTimeout once its time is over (moving from pool to pool gives it no more of it), with
 the fatal error of a connector, with PoolClosed when the endpoint stops, or by being cancelled. Those that are
-parked find their place in order of arrival, and nobody who comes later overtakes them.
+parked find their place in order of arrival, and nobody who comes later overtakes them. Whose tenant has a
+borrow timeout of its own waits that long, parked as in a queue.
 """
 
 from collections import Counter, OrderedDict
@@ -15,8 +16,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from ..pool.errors import BorrowTimeout, Evacuated, PoolClosed, QueueFull
-from ..pool.interface import ConnectionT
+from ..pool.errors import BorrowTimeout, Evacuated, PoolClosed, QueueFull, TenantTimeout
+from ..pool.interface import ConnectionT, Tenant
 from ..pool.limits import is_full
 from ..pool.pool import Pool
 from ..pool.waiters import Deadlines
@@ -47,7 +48,9 @@ class Wait(Generic[ConnectionT]):
     """Where it would rather be served."""
     number: int
     until: float | None
-    """When its time is over; None if it is not to wait."""
+    """When the route's time is over; None if it has none for who waits."""
+    ends: float | None
+    """When its own time is over, which may be its tenant's; None if it is not to wait."""
     deadline: float = 0.0
     """When it ends if it is still parked by then."""
     result: Deferred[ConnectionT] = attrs.field(init=False, repr=False)
@@ -119,14 +122,16 @@ class Waits(Generic[ConnectionT]):
         if self._stopped:
             return fail(PoolClosed("the endpoint is stopping"))
         options = self._options()
-        tenant = getattr(key, "tenant", None)
+        tenant = _tenant_of(key)
         of_tenant = None if tenant is None else self._by_tenant[tenant]
         if is_full(len(self._all), options.max_queue_length, of_tenant):
             return fail(QueueFull("the borrow queue is full"))
         self._arrivals += 1
         timeout = options.borrow_timeout
-        until = self._seconds() + timeout if timeout > 0 else None
-        wait = Wait(key, settings, context, preferred, self._arrivals, until)
+        now, own = self._seconds(), _own_timeout(key)
+        until = now + timeout if timeout > 0 else None
+        ends = until if own is None else now + own if own > 0 else None
+        wait = Wait(key, settings, context, preferred, self._arrivals, until, ends)
         wait.result = Deferred(lambda _: self._cancel(wait))
         self._all[wait] = None
         if tenant is not None:
@@ -185,7 +190,7 @@ class Waits(Generic[ConnectionT]):
         pool = None if self._moving or self._parked else self._places.choose(wait)
         if pool is not None:
             self._place(wait, pool)
-        elif wait.until is None and not self._moving:
+        elif wait.ends is None and not self._moving:
             self._expire(wait)
         else:
             self._park([wait])
@@ -218,7 +223,7 @@ class Waits(Generic[ConnectionT]):
         in_order = not self._parked or not waits or next(reversed(self._parked)).number < waits[0].number
         for wait in waits:
             # Who is not to wait stays for this turn of the reactor, in which another pool may come.
-            wait.deadline = now if wait.until is None else wait.until
+            wait.deadline = now if wait.ends is None else wait.ends
             wait.is_admitted = True
             self._parked[wait] = None
             self._deadlines.add(wait)
@@ -253,7 +258,7 @@ class Waits(Generic[ConnectionT]):
 
     def _end(self, wait: Wait[ConnectionT]) -> None:
         del self._all[wait]
-        tenant = getattr(wait.key, "tenant", None)
+        tenant = _tenant_of(wait.key)
         if tenant is not None:
             self._by_tenant[tenant] -= 1
             if not self._by_tenant[tenant]:
@@ -263,7 +268,11 @@ class Waits(Generic[ConnectionT]):
 
     def _expire(self, wait: Wait[ConnectionT]) -> None:
         self._end(wait)
-        wait.result.errback(Failure(BorrowTimeout("timed out waiting for a target to be there")))
+        tenant, own = _tenant_of(wait.key), _own_timeout(wait.key)
+        error = BorrowTimeout("timed out waiting for a target to be there")
+        if tenant is not None and own is not None:
+            error = TenantTimeout(tenant.name, own)
+        wait.result.errback(Failure(error))
 
     def _cancel(self, wait: Wait[ConnectionT]) -> None:
         if wait in self._all:
@@ -286,3 +295,13 @@ class Waits(Generic[ConnectionT]):
         while (wait := self._deadlines.first()) is not None and wait.deadline <= now:
             self._expire(wait)
         self.move_on()
+
+
+def _tenant_of(key: Hashable) -> Tenant | None:
+    tenant: Tenant | None = getattr(key, "tenant", None)
+    return tenant
+
+
+def _own_timeout(key: Hashable) -> float | None:
+    tenant = _tenant_of(key)
+    return None if tenant is None else tenant.share.borrow_timeout

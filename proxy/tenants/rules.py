@@ -90,7 +90,7 @@ class Tenants:
         """A client that was admitted is gone."""
         tenant.clients -= 1
         if not tenant.clients and tenant.name not in self._lasting:
-            pass
+            tenant.rest()
             self._keep(tenant)
 
     def _tenant(self, section: str, value: str, limits: TenantLimits) -> Tenant:

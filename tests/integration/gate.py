@@ -1,4 +1,7 @@
-"""A forwarder before a server that tests may shut and open again: behind a shut one nothing listens."""
+"""A forwarder before a server that tests may shut and open again: behind a shut one nothing listens.
+
+One that holds takes connections and lets nothing through, so that the server seems to hang.
+"""
 
 import socket
 import threading
@@ -20,6 +23,7 @@ class Gate:
         self.port = 0
         self.requests = 0
         self._target_port = target_port
+        self._flows = threading.Event()
         self._lock = threading.Lock()
         self._ends: set[socket.socket] = set()
         self._listener: socket.socket | None = None
@@ -39,7 +43,8 @@ class Gate:
         self.shut()
 
     def open(self) -> None:
-        """Take connections; on the same port as before."""
+        """Take connections, on the same port as before, and let everything through."""
+        self._flows.set()
         if self._listener is None:
             self._listener = socket.create_server((LOOPBACK, self.port), backlog=BACKLOG)
             self.port = int(self._listener.getsockname()[1])
@@ -47,6 +52,7 @@ class Gate:
 
     def shut(self) -> None:
         """End all connections, and refuse new ones."""
+        self._flows.set()
         listener, self._listener = self._listener, None
         if listener is not None:
             with suppress(OSError):
@@ -57,6 +63,10 @@ class Gate:
         for each in ends:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+    def hold(self) -> None:
+        """Let nothing through until it is opened or shut."""
+        self._flows.clear()
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
@@ -71,6 +81,7 @@ class Gate:
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                self._flows.wait()
                 with self._lock:
                     self.requests += data.startswith(b"POST ")
                 sink.sendall(data)

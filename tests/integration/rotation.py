@@ -173,7 +173,7 @@ class Rotator:
             while not self._end.is_set():
                 self._rotate()
                 self.count += 1
-                due = max(due + self._interval, time.monotonic())
+                due = max(due + self._interval, time.monotonic() + self._interval / 2)
                 self._end.wait(max(0.0, due - time.monotonic()))
         except BaseException as error:
             self._error = error

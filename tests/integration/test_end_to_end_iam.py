@@ -12,7 +12,7 @@ import pytest
 
 from proxy.demo.child import start_logged
 from proxy.demo.proxy_process import proxy_command
-from tests.unit.iam.signing import LONG_LIVED, TEMPORARY, Signer
+from tests.unit.iam.signing import LONG_LIVED, REGION, TEMPORARY, Signer
 
 from .aws_stubs import Stub, credentials, stub
 from .certificates import KeyFiles
@@ -22,7 +22,7 @@ from .iam import DENIED, IAM, IamDaemon, Keys, allowing, keys_of
 from .polling import eventually
 
 WHO = "SELECT CURRENT_USER()"
-BY_TOKEN = {"app": IAM, "eve": IAM}
+BY_TOKEN = {"app": IAM, "eve": IAM, "strict": IAM}
 PROXY_KEY = Signer("AKIAPROXYPROXYPROXYX", "the-secret-of-the-front-proxy")
 TOKEN_PAUSE = 0.5
 QUICK = {"secret_refresh_interval": 0.2}
@@ -126,7 +126,9 @@ class Fronts:
 
 
 @pytest.fixture
-def fronts(back: IamDaemon, proxy_key: KeyFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
+def fronts(
+    back: IamDaemon, proxy_key: KeyFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fronts]:
     """Those of one test."""
     found = Fronts(back, proxy_key, tmp_path_factory)
     yield found
@@ -169,20 +171,21 @@ def test_a_user_who_does_not_exist_at_the_database(front: IamDaemon) -> None:
 
 
 def test_a_proxy_that_was_denied_comes_back(front: IamDaemon, back: IamDaemon) -> None:
-    other = "eve"
     assert front.answer(front.token()) == ()
     back.keys = keys_of(PROXY_KEY, policies=(allowing("app"),))
     back.reload()
-    assert front.answer(front.token("eve"), "eve") == (1045, DENIED.format("eve"))
+    assert front.answer(front.token("strict"), "strict") == (1045, DENIED.format("strict"))
     back.keys = keys_of(PROXY_KEY)
     back.reload()
-    assert front.answer(front.token("eve"), "eve") == ()
+    assert front.answer(front.token("strict"), "strict") == ()
 
 
 def test_the_database_verifies_what_clients_show(
-    own_credentials: None, fronts: Fronts, back: IamDaemon
+    own_credentials: None, fronts: Fronts, back: IamDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    front = fronts.start(None, iam={"token_verification": ["target"], "endpoint_names": []})
+    # Of the region only the database needs to know.
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    front = fronts.start(None, iam={"token_verification": ["target"], "endpoint_names": [], "region": ""})
     # Made for the database, by a key that the proxy has never heard of.
     token = back.token(signer=TEMPORARY)
     mark = front.mark()
@@ -206,7 +209,30 @@ def test_a_proxy_without_credentials_of_its_own(
     """What clients have shown to the database is then what the proxy logs in with, too."""
     without_credentials(monkeypatch)
     front = fronts.start(None, iam={"token_verification": ["target"], "endpoint_names": []})
+    front.wait_for_log(": AUTH_FAILURE: cannot log in to ")
     assert front.answer(back.token(signer=TEMPORARY)) == ()
+
+
+def test_a_proxy_whose_own_tokens_are_refused(own_credentials: None, fronts: Fronts, back: IamDaemon) -> None:
+    back.keys = keys_of(TEMPORARY)
+    back.reload()
+    front = fronts.start(None, iam={"token_verification": ["target"], "endpoint_names": []})
+    for user in ("app", "eve"):
+        assert front.answer(back.token(user, signer=TEMPORARY), user) == ()
+
+
+def test_a_reload_changes_the_scheme(own_credentials: None, fronts: Fronts, back: IamDaemon) -> None:
+    front = fronts.start(keys_of(LONG_LIVED))
+    token = front.token()
+    assert front.answer(token) == ()
+    front.proxy["default_auth_scheme"], front.users = "NONE", {"app": "of a secret"}
+    front.reload()
+    assert front.refusal(token) == "wrong password"
+    assert front.refusal(front.token("eve"), "eve") == "no secret for this user"
+    front.proxy["default_auth_scheme"], front.users = "IAM_AUTH", {}
+    front.reload()
+    for user in ("app", "eve"):
+        assert front.answer(front.token(user), user) == ()
 
 
 def without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

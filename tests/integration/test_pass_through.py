@@ -1,6 +1,8 @@
 """Users whose secret the proxy does not hold: which accounts come in, and what becomes of their passwords."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from typing import Any
 import attrs
 import pymysql
 import pytest
+
+from tests.mysql_server.server import MySQLServer
 
 from .certificates import KeyFiles
 from .clients import mariadb, one, run
@@ -56,16 +60,17 @@ ED25519 = Case(MARIADB, "ed25519", "VIA ed25519 USING PASSWORD({0})", asked=True
 CACHING_SHA2 = Case(
     MYSQL, "caching_sha2_password", "WITH caching_sha2_password BY {0}", asked=True, queried=False
 )
+BOTH = Case(
+    MARIADB,
+    "ed25519 OR mysql_native_password",
+    f"{ED25519.how} OR mysql_native_password USING PASSWORD({{0}})",
+    asked=True,
+    queried=False,
+)
 CASES = (
     NATIVE,
     ED25519,
-    Case(
-        MARIADB,
-        "ed25519 OR mysql_native_password",
-        f"{ED25519.how} OR mysql_native_password USING PASSWORD({{0}})",
-        asked=True,
-        queried=False,
-    ),
+    BOTH,
     Case(
         MARIADB,
         "mysql_native_password OR ed25519",
@@ -191,11 +196,28 @@ def test_the_table_of_the_page() -> None:
     assert rows == [(case.server, case.plugin, words[case.asked], words[case.queried]) for case in CASES]
 
 
-def test_other_clients(passing: ProxyDaemon, target: Target, proxy_key: KeyFiles) -> None:
+def test_the_mariadb_client(passing: ProxyDaemon, target: Target, proxy_key: KeyFiles) -> None:
     with account(target, "commandline", NATIVE) as name:
         options = (f"--ssl-ca={proxy_key.authority}", "--ssl-verify-server-cert")
         assert f"{name}@%" in mariadb(passing.port, name, FIRST, WHO, *options).stdout
         assert f"{name}@%" in mariadb(passing.port, name, FIRST, WHO, "--skip-ssl").stdout
+
+
+@pytest.mark.parametrize("plugin", ["caching_sha2_password", "mysql_clear_password"])
+def test_the_mysql_client(
+    plugin: str, passing_mysql: ProxyDaemon, mysql_target: Target, proxy_key: KeyFiles
+) -> None:
+    server = mysql_target.server
+    assert isinstance(server, MySQLServer)
+    with account(mysql_target, "commandline", CACHING_SHA2) as name:
+        command = [*server.installation.client, "--host=127.0.0.1", "--protocol=TCP"]
+        command += [f"--port={passing_mysql.port}", f"--user={name}", f"--execute={WHO}"]
+        command += [f"--ssl-ca={proxy_key.authority}", "--ssl-mode=VERIFY_IDENTITY"]
+        command += [f"--default-auth={plugin}", "--enable-cleartext-plugin"]
+        done = subprocess.run(
+            command, env={**os.environ, "MYSQL_PWD": FIRST}, capture_output=True, text=True, check=False
+        )
+        assert f"{name}@%" in done.stdout, done.stderr
 
 
 def test_a_password_is_never_asked_for_without_tls(
@@ -358,8 +380,22 @@ def test_a_query_that_is_a_function(target: Target, proxy_key: KeyFiles, start_p
         with account(target, "shop_1", NATIVE) as shop, account(target, "other_1", NATIVE) as other:
             assert refusal(daemon, shop, FIRST) == 0
             assert refusal(daemon, other, FIRST) == 1045
+            assert refusal(daemon, shop.upper(), FIRST) == 1045
+            assert reason_of(daemon, "SHOP_1", 0) == "auth_query knows no such user"
     finally:
         target.server.execute("DROP SCHEMA proxy_users")
+
+
+def test_a_query_does_not_spoil_what_is_known(
+    passing: ProxyDaemon, target: Target, tls: dict[str, Any], ed25519_options: tuple[str, ...]
+) -> None:
+    if not ed25519_options:
+        pytest.skip("this MariaDB does not have the plugin ed25519")
+    with account(target, "mixed", BOTH) as name:
+        assert refusal(passing, name, FIRST, **tls) == 0
+        kill_connections(target, name)
+        # Alone, what the query tells is of no use for this account.
+        assert refusal(passing, name, FIRST) == 0
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ from .polling import eventually
 from .rotation import CLONE, Login, Rotation, Rotator
 from .rotation_clients import TABLE, Application, Lagging, SecretCache
 
-ROTATIONS = 60
-"""Of each secret, one a second."""
+ROTATIONS = {"target": 60, "mysql_target": 20}
+"""Of each secret, one a second, before each of the databases."""
 ROTATION_LIMIT = 240.0
 CLIENTS = 25
 """Of each secret."""
-AGES = (0.2, 1.0)
+AGES = (0.2, 0.6)
 """Seconds that clients keep a secret."""
 SINGLE, PAIRED = "single", "paired"
 POOL = {"max_connections_percent": 70}
@@ -34,9 +34,12 @@ POOL = {"max_connections_percent": 70}
 class Rotated:
     """Both secrets, and the proxy that knows them."""
 
+    target: Target
     daemon: ProxyDaemon
     single: Rotation
     paired: Rotation
+    #: How many rotations there are to be.
+    rotations: int
 
     def secrets(self) -> tuple[Rotation, Rotation]:
         """Both."""
@@ -48,15 +51,19 @@ class Rotated:
             return {(row[0], row[3]): row for row in fetch(connection, "SHOW PROXY SECRETS")}
 
 
-@pytest.fixture
-def rotated(aws_environment: AwsServer, target: Target, start_proxy: StartProxy) -> Iterator[Rotated]:
+@pytest.fixture(params=ROTATIONS)
+def rotated(
+    aws_environment: AwsServer, start_proxy: StartProxy, request: pytest.FixtureRequest
+) -> Iterator[Rotated]:
     """Two users of the database whose secrets AWS has; all options are the default ones."""
+    target: Target = request.getfixturevalue(request.param)
     server = target.server
     for user in (SINGLE, PAIRED):
         server.execute(f"CREATE USER {user}@'%' IDENTIFIED BY 'first'; GRANT ALL ON app.* TO {user}@'%'")
     server.execute(f"CREATE TABLE {TABLE} (client INT, step INT, PRIMARY KEY (client, step)) ENGINE = InnoDB")
     single, paired = (
-        Rotation(aws_environment, f"load-{user}", target, Login(user, "first")) for user in (SINGLE, PAIRED)
+        Rotation(aws_environment, f"{request.param}-{user}", target, Login(user, "first"))
+        for user in (SINGLE, PAIRED)
     )
     paired.make_clone()
     daemon = start_proxy(
@@ -66,7 +73,7 @@ def rotated(aws_environment: AwsServer, target: Target, start_proxy: StartProxy)
         proxy={"admin_users": ["app"]},
         pool=POOL,
     )
-    yield Rotated(daemon, single, paired)
+    yield Rotated(target, daemon, single, paired, ROTATIONS[request.param])
     daemon.stop()
     server.execute(f"DROP USER {SINGLE}@'%', {PAIRED}@'%', {PAIRED}{CLONE}@'%'; DROP TABLE {TABLE}")
 
@@ -102,16 +109,17 @@ def check_what_was_written(rotated: Rotated, crowd: list[Application]) -> None:
     }
 
 
-def check_that_the_old_ones_leave(rotated: Rotated, target: Target, rotation: Rotation, rotate: Any) -> None:
+def check_that_the_old_ones_leave(rotated: Rotated, rotation: Rotation, rotate: Any) -> None:
     """Connections of the user that gets another password are replaced once nobody uses them."""
     before = rotation.login
     login = rotate()
-    old = {row[0] for row in target.threads(f"USER = '{login.username}'")}
+    condition = f"USER = '{login.username}'"
+    old = {row[0] for row in rotated.target.threads(condition)}
     assert old
     with rotated.daemon.connect(user=login.username, password=login.password) as connection:
         assert str(one(connection, "SELECT CURRENT_USER()")).partition("@")[0] == login.username
     eventually(
-        lambda: not old & {row[0] for row in target.threads(f"USER = '{login.username}'")},
+        lambda: not old & {row[0] for row in rotated.target.threads(condition)},
         "the end of the connections with a former password",
     )
     # They would log in again, and so will who has not heard of it yet.
@@ -130,15 +138,13 @@ def check_what_is_told(rotated: Rotated, server: AwsServer) -> None:
         assert (row[1], row[2], row[6], row[7]) == (rotation.login.username, current, 0, "")
         assert (rotation.arn, "AWSPREVIOUS") in statuses
         # One that was current for a second may be missed where the machine is slow, most are not.
-        assert text.count(f"secret {rotation.arn} has a new version ") > ROTATIONS / 2
+        assert text.count(f"secret {rotation.arn} has a new version ") > rotated.rotations / 2
         assert not [login for login in rotation.logins[1:] if login.password in text]
     assert " Access denied" not in text
     assert "log-in refused" not in text
 
 
-def test_fifty_clients_and_a_rotation_a_second(
-    rotated: Rotated, aws_environment: AwsServer, target: Target
-) -> None:
+def test_fifty_clients_and_a_rotation_a_second(rotated: Rotated, aws_environment: AwsServer) -> None:
     single, paired = rotated.single, rotated.paired
     crowd = applications(rotated, aws_environment)
     for each in crowd:
@@ -147,7 +153,7 @@ def test_fifty_clients_and_a_rotation_a_second(
         with Rotator(single.single_user) as first, Rotator(paired.alternating_users) as second:
             eventually(
                 lambda: (
-                    min(first.count, second.count) >= ROTATIONS
+                    min(first.count, second.count) >= rotated.rotations
                     or first.has_failed
                     or second.has_failed
                     or any(each.problem for each in crowd)
@@ -163,6 +169,6 @@ def test_fifty_clients_and_a_rotation_a_second(
     assert [each.problem for each in crowd if each.problem] == []
     assert all(each.steps > 10 for each in crowd)
     check_what_was_written(rotated, crowd)
-    check_that_the_old_ones_leave(rotated, target, single, single.single_user)
-    check_that_the_old_ones_leave(rotated, target, paired, paired.alternating_users)
+    check_that_the_old_ones_leave(rotated, single, single.single_user)
+    check_that_the_old_ones_leave(rotated, paired, paired.alternating_users)
     check_what_is_told(rotated, aws_environment)

@@ -140,25 +140,34 @@ def change_password(target: Target, password: str) -> Login:
     return Login(USER, password)
 
 
-def test_a_service_that_refuses_connections(
-    aws: Aws, start: Start, arn: str, user: Login, target: Target
+@pytest.mark.parametrize(
+    ("leave", "reason"),
+    [
+        (Gate.shut, "Secrets Manager cannot be reached"),
+        (Gate.hold, "its source has not answered within 1 s"),
+    ],
+    ids=["refuses connections", "hangs"],
+)
+def test_a_service_that_is_gone(
+    aws: Aws, start: Start, arn: str, user: Login, target: Target, leave: Callable[[Gate], None], reason: str
 ) -> None:
-    daemon = start()
+    daemon = start(secret_fetch_timeout=1.0)
     assert user_of(daemon, user) == USER
     mark = daemon.mark()
-    aws.gate.shut()
+    leave(aws.gate)
     told = daemon.wait_for_log(f"secret {arn}: ", mark)
     assert "[WARN]" in told
-    assert "Secrets Manager cannot be reached" in told
+    assert reason in told
     for _ in range(3):
         forget_connections(target)
         assert user_of(daemon, user) == USER
+    assert not is_let_in(daemon, Login(USER, "guessed"))
     eventually(lambda: status(daemon, arn)[6] >= 2, "another failure")
-    assert status(daemon, arn)[7] == "Secrets Manager cannot be reached"
+    assert status(daemon, arn)[7] == reason
     aws.gate.open()
     daemon.wait_for_log(f"secret {arn}: {WELL_AGAIN}", mark)
     # However often it failed, it was told once.
-    assert daemon.log_since(mark).count(f"secret {arn}: Secrets Manager") == 1
+    assert daemon.log_since(mark).count(f"secret {arn}: {reason}") == 1
     assert status(daemon, arn)[6:] == (0, "")
 
 
@@ -229,12 +238,12 @@ def test_guesses_do_not_become_fetches(aws: Aws, start: Start, arn: str, user: L
     def log_in(_: int) -> str:
         return user_of(daemon, user)
 
-    with ThreadPoolExecutor(6) as threads:
-        guesses = threads.map(guess, range(300))
+    with ThreadPoolExecutor(16) as threads:
+        guesses = threads.map(guess, range(200))
         assert set(threads.map(log_in, range(20))) == {USER}
         assert not any(guesses)
-    # A look at the one secret is one request.
-    assert aws.gate.requests - before <= 30
+    # A look at the one secret is one request: two a second soon after it was read, then a dozen, then a few.
+    assert 0 < aws.gate.requests - before <= 50
 
 
 def test_a_password_that_the_database_refuses_does_not_become_fetches(
@@ -246,8 +255,6 @@ def test_a_password_that_the_database_refuses_does_not_become_fetches(
     before = aws.gate.requests
     with ThreadPoolExecutor(8) as threads:
         assert not any(threads.map(lambda _: is_let_in(daemon, user), range(40)))
-    told = daemon.log_text().count("Access denied for user 'atwork'@")
-    assert told
     aws.put(arn, content(Login(USER, "third-password-of-this-user")))
     eventually(lambda: is_let_in(daemon, user), "the log-in")
     assert aws.gate.requests - before < 40

@@ -85,6 +85,7 @@ def switched(daemon: SwitchingDaemon, node: Node) -> bool:
     return bool(daemon.targets()[daemon.name_of(node)]["role"] == "READ_WRITE")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("database", ["mariadb", "mysql"])
 def test_a_hundred_clients_notice_nothing(
     request: pytest.FixtureRequest,

@@ -56,12 +56,15 @@ class AuthClient(ClientPeer):
         database: bytes = b"",
         leaves_at: int | None = None,
         after_answer: bool = False,
+        is_local: bool = False,
     ) -> None:
         capabilities = p.CLIENT_CAPABILITIES | (p.TLS if tls else 0)
         super().__init__(capabilities, user.encode(), password, database)
         self.plugin = plugin
         self.leaves_at = leaves_at
         self.after_answer = after_answer
+        #: It comes by a Unix socket, and says its password there.
+        self.is_local = is_local
         #: What the log-in or change of user has ended with: 0, or an error; None while it goes on.
         self.verdict: int | None = None
         self.message = ""
@@ -138,7 +141,8 @@ class AuthClient(ClientPeer):
         if more == b"\x03":
             return None, "fast success"
         if more == b"\x04":
-            return (password + b"\0" if self._tls is not None else b"\x02"), "full authentication"
+            is_secure = self.is_local or self._tls is not None
+            return (password + b"\0" if is_secure else b"\x02"), "full authentication"
         answer = self._encrypted(more, password)
         if answer is None:
             self.line.hang_up()

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from proxy.credentials.source import Credential, Password
 from proxy.mysql.backend.connection import BackendConnection
-from proxy.mysql.backend.connector import BackendConnector, Target
+from proxy.mysql.backend.connector import BackendConnector, Target, tenant_of
 from proxy.mysql.backend.set_up import SetUp
 from proxy.mysql.backend.tls import TargetTls, TlsMode
 from proxy.mysql.frontend.client import ClientConnection
@@ -76,7 +76,9 @@ class World:
             self.clock,
         )
         pool_limits = PoolLimits(max_connections=cap, life_jitter=0.0, backoff_jitter=0.0, **(limits or {}))
-        self.pool: Pool[BackendConnection] = Pool(self.connector, pool_limits, self.clock)
+        self.pool: Pool[BackendConnection] = Pool(
+            self.connector, pool_limits, self.clock, tenant_of=tenant_of
+        )
         self.connector.on_open = self._opened
         self.route: WriterRoute[BackendConnection] = WriterRoute(
             lambda: RouteOptions(pool_limits.borrow_timeout, pool_limits.max_queue_length), self.clock

@@ -48,11 +48,11 @@ AUTHENTICATION = """\
 | `mysql_native_password` | yes | yes |
 | `caching_sha2_password` | yes; the first time over TLS, a Unix socket, or with the RSA key | yes |
 | `client_ed25519` | no | yes |
-| `mysql_clear_password` | no | over TLS |
+| `mysql_clear_password` | over TLS, see [iam.md](iam.md) and [credentials.md](credentials.md) | over TLS |
 | `sha256_password`, PAM, Kerberos, LDAP, FIDO, `parsec` | no | no |
 
 The greeting names the plugin of `default_client_password_auth_type`, or that of the target's make; a user
-whose entry says otherwise is switched. `COM_CHANGE_USER` authenticates anew, with the challenge that the
+who logs in otherwise is switched. `COM_CHANGE_USER` authenticates anew, with the challenge that the
 client was given last, and starts the session over; a refused one ends the connection.
 """
 

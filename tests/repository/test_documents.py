@@ -18,6 +18,7 @@ from proxy.config.model import sections
 from proxy.config.target_section import TOPOLOGIES
 from proxy.errors import ClientError
 from proxy.listeners import LISTEN_BACKLOG
+from proxy.mysql.frontend.tenant_views import TENANT_COLUMNS
 from proxy.mysql.session.pins import PinReason
 from proxy.mysql.wire.commands import REFUSED
 from proxy.targets.health import HealthReason, HealthState
@@ -54,7 +55,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "switchover_failed": {"target": "db2:3306", "outcome": "WENT_BACK", "why": "it is late"},
     "too_many_of_tenant": {"tenant": "reports", "limit": 50},
     "schema_denied": {"username": "app", "schema": "crm"},
-    "statement_rate_exceeded": {"username": "app", "limit": 500},
+    "statement_rate_exceeded": {"tenant": "customer/acme", "limit": 500},
     "read_only_user": {"username": "app"},
     "statement_too_slow": {"is_mariadb": False},
     "value_refused": {"name": "lock_wait_timeout", "value": "100"},
@@ -198,17 +199,27 @@ def options_named(page: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    ["docs/operations.md", "docs/failover.md", "docs/tenants.md", "docs/architecture.md", "README.md"],
+    [
+        *("docs/operations.md", "docs/failover.md", "docs/tenants.md", "docs/credentials.md"),
+        *("docs/architecture.md", "README.md"),
+    ],
 )
 def test_options_exist(page: str) -> None:
     words = {reason.value for reason in PinReason}
     others = {"mysql_native_password", "caching_sha2_password", "client_ed25519", "max_connections"}
     others |= {"sql_mode", "collation_connection"}
+    others |= {"mysql_clear_password", "unix_socket", "max_password_errors", "pam_use_cleartext_plugin"}
     others |= {"program_name", "transaction_read_only", "innodb_lock_wait_timeout"}
     others |= {"read_only", "super_read_only", "innodb_read_only", "wsrep_on", "gtid_mode"}
     others |= {"read_write_split", "group_replication", "rds_topology", "replica_host_status"}
+    others |= {column.name for column in TENANT_COLUMNS}
     for name in options_named(page) - words - others:
         assert f"| `{name}` |" in read("docs/configuration.md"), name
+
+
+def test_the_columns_of_tenants_are_documented() -> None:
+    page = section("docs/tenants.md", "Looking at it")
+    assert [column.name for column in TENANT_COLUMNS if f"`{column.name}`" not in page] == ["tenant"]
 
 
 def test_the_toml_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
@@ -219,6 +230,15 @@ def test_the_toml_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
     config = load(tmp_path / "rds-proxy.toml")
     assert Path(config.proxy.secrets_file) == secrets
     assert config.proxy.auth[0].secret_arn == "app"
+
+
+def test_the_toml_of_the_credentials_page_is_a_configuration() -> None:
+    page = read("docs/credentials.md")
+    secrets, asking, query = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
+    kinds = [re.split(r":|_", entry.secret_arn)[0] for entry in loads(secrets).proxy.auth]
+    assert kinds == ["app", "arn", "env"]
+    assert loads(asking).proxy.pass_through_users == "password"
+    assert loads(asking.replace("[proxy]", f"[proxy]\n{query}")).proxy.auth_query.count("?") == 1
 
 
 def test_the_toml_of_the_failover_page_is_a_configuration() -> None:

@@ -97,6 +97,17 @@ class TestTheClientIsFirst:
         users.world.settle()
         assert {client.verdict for client in clients} == {0}
 
+    def test_another_secret_that_hangs_does_not_harm_it(self, users: ManyUsers) -> None:
+        rotate(users, "native")
+        users.source.held = True
+        client = AuthClient("native", b"new")
+        users.world.client(client)
+        assert users.source.in_flight == list(ENTRIES)
+        users.source.release(1)
+        users.world.advance(LATER)
+        users.world.settle()
+        assert client.verdict == 0
+
 
 class TestTheClientIsLate:
     @pytest.mark.parametrize("user", ["native", "sha2"])

@@ -9,6 +9,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from proxy.config import Config
 from proxy.demo.certificate import write_certificate
+from proxy.iam.key_file import read_key_file
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers import packets as p
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2, AuthClient
@@ -145,6 +146,18 @@ class TestADatabaseThatIsAway:
             assert len(failed) == 2
 
 
+class TestWhoDoesNotExist:
+    def test_is_found_as_quickly_among_many_users(
+        self, tls: ServerTls, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody goes through all users to treat one that is not there like one of them."""
+        entries = {f"user{number}": "" for number in range(5)}
+        with many_users(configured("", entries), {name: (name, "own") for name in entries}, tls=tls) as users:
+            monkeypatch.setattr(users.store, "credentials", _fail)
+            ways = {users.accounts.way(f"nobody{number}", secure=True) for number in range(50)}
+            assert {way.passwords for way in ways} == {()}
+
+
 class TestNamesThatAreAlmostTheSame:
     @pytest.mark.parametrize("name", ["passed ", "passed  "])
     def test_a_space_is_part_of_a_name(self, tls: ServerTls, name: str) -> None:
@@ -196,3 +209,10 @@ class TestTheLine:
             assert [(each["verdict"], each["reason"]) for each in attempts] == [
                 ("refused", "a command came before the log-in was answered")
             ]
+
+
+def test_a_secret_in_the_place_of_its_id_is_not_shown() -> None:
+    text = b'[keys."wJalrXUtnFEMI"]\nsecret_access_key = "AKIAIOSFODNN7EXAMPLE"\n'
+    [problem] = read_key_file(text).problems
+    assert "has no principal" in problem
+    assert "wJalr" not in problem

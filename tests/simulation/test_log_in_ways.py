@@ -116,9 +116,10 @@ class TestTokens:
 
     def test_what_is_made_up_keeps_nobody_out(self, users: ManyUsers) -> None:
         limit_tokens(users)
-        made_up = [token("token")[:-4] + each for each in (b"0000", b"1111", b"2222")]
+        good = token("token")
+        made_up = [good[:-1] + digit for digit in (b"0", b"1", b"2", b"3") if digit != good[-1:]]
         assert {users.log_in("token", each, tls=True).verdict for each in made_up} == {1045}
-        assert users.log_in("token", token("token"), tls=True).verdict == 0
+        assert users.log_in("token", good, tls=True).verdict == 0
 
     def test_too_many_new_ones(self, users: ManyUsers) -> None:
         limit_tokens(users)

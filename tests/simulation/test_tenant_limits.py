@@ -234,6 +234,36 @@ class TestReadOnly:
         assert client.closed
         assert world.database.committed == []
 
+    def test_a_transaction_that_is_older_than_the_rule_may_commit(self) -> None:
+        with limited() as world:
+            client, reading = world.client(), [TenantConfig(name="acme", read_only=True)]
+            assert is_ok(world.ask(client, "BEGIN"))
+            assert is_ok(world.ask(client, "INSERT 1"))
+            for _ in range(2):
+                world.context.tenants.reconfigure(reading, "", 10)
+                assert has(world.ask(client, "INSERT 2")) == REFUSED
+                assert is_ok(world.ask(client, "SELECT 1"))
+            assert is_ok(world.ask(client, "COMMIT"))
+            assert world.database.committed == ["1"]
+            assert has(world.ask(client, "INSERT 3")) == REFUSED
+            assert b"ON" in world.ask(client, "SELECT @@transaction_read_only")
+            assert world.database.committed == ["1"]
+
+    def test_no_later_transaction_is_spared(self) -> None:
+        with limited() as world:
+            client = world.client()
+            assert is_ok(world.ask(client, "BEGIN"))
+            assert is_ok(world.ask(client, "INSERT 1"))
+            world.context.tenants.reconfigure([TenantConfig(name="acme", read_only=True)], "", 10)
+            assert is_ok(world.ask(client, "ROLLBACK"))
+            assert is_ok(world.ask(client, "BEGIN"))
+            [session] = world.database.threads.values()
+            session.write("7")
+            session.variables["transaction_read_only"] = "OFF"
+            assert is_ok(world.ask(client, "SELECT 1"))
+            assert has(world.ask(client, "COMMIT")) == REFUSED
+            assert world.database.committed == []
+
     def test_other_tenants_sessions_are_as_before(self, world: World) -> None:
         configs = [TenantConfig(name="acme", schemas=("shop",), read_only=True)]
         world.context.tenants = Tenants(configs)
@@ -394,6 +424,15 @@ class TestIdleInTransaction:
         world.advance(100)
         assert not client.closed
         world.ask(client, "ROLLBACK")
+
+    def test_a_reload_counts_for_who_is_idle_already(self, world: World) -> None:
+        client = world.client()
+        world.ask(client, "BEGIN")
+        world.context.tenants.reconfigure([TenantConfig(name="acme", idle_in_transaction_timeout=50)], "", 10)
+        world.advance(49)
+        assert not client.closed
+        world.advance(2)
+        assert client.closed
 
 
 class TestKill:

@@ -11,6 +11,7 @@ import attrs
 import pymysql
 import pytest
 
+from proxy.demo.child import LOOPBACK
 from tests.drivers.other.command_line import RUN_LIMIT, CommandLine, mariadb_client, mysql_client
 from tests.drivers.other.programs import PROGRAMS, SOURCES, BuildFailed
 from tests.drivers.servers import Place
@@ -45,7 +46,7 @@ def _pymysql(place: Place, tls: bool) -> Outcome:
         return _who(cursor)
 
 
-def _connector(place: Place, tls: bool) -> Outcome:
+def _connector(place: Place, tls: bool, **options: Any) -> Outcome:
     connector: Any = pytest.importorskip("mysql.connector", reason="mysql-connector-python is not installed")
     verified = {"ssl_ca": str(place.authority), "ssl_verify_cert": True, "ssl_verify_identity": True}
     how: dict[str, Any] = verified if tls else {"ssl_disabled": True}
@@ -59,6 +60,37 @@ def _connector(place: Place, tls: bool) -> Outcome:
         )
     except connector.Error as error:
         return Outcome(error=int(error.errno))
+    try:
+        return _who(connection.cursor())
+    finally:
+        connection.close()
+
+
+def _connector_at_once(place: Place, tls: bool) -> Outcome:
+    """The token goes with the user's name, before it is asked for; the driver does so over TLS only."""
+    return _connector(place, tls, **({"auth_plugin": "mysql_clear_password"} if tls else {}))
+
+
+def _mysqlclient(place: Place, tls: bool) -> Outcome:
+    driver: Any = pytest.importorskip("MySQLdb", reason="mysqlclient is not installed")
+    verified = {"ssl": {"ca": str(place.authority)}, "ssl_mode": "VERIFY_IDENTITY"}
+    how: dict[str, Any] = verified if tls else {"ssl_mode": "DISABLED"}
+    return _by_library(driver, how, place)
+
+
+def _mariadb_python(place: Place, tls: bool) -> Outcome:
+    driver: Any = pytest.importorskip("mariadb", reason="the driver mariadb is not installed")
+    how: dict[str, Any] = {"ssl_ca": str(place.authority), "ssl_verify_cert": True} if tls else {"ssl": False}
+    return _by_library(driver, how, place)
+
+
+def _by_library(driver: Any, how: dict[str, Any], place: Place) -> Outcome:
+    """Both are made of MariaDB's C library, which takes `localhost` for a Unix socket."""
+    account = {**_account(place), "host": LOOPBACK}
+    try:
+        connection = driver.connect(**account, **how, connect_timeout=TIMEOUT)
+    except driver.Error as error:
+        return Outcome(error=int(getattr(error, "errno", 0) or error.args[0]))
     try:
         return _who(connection.cursor())
     finally:
@@ -124,6 +156,9 @@ def _mysql2(place: Place, tls: bool) -> Outcome:
 TOKEN_CLIENTS: dict[str, LogIn] = {
     "pymysql": _pymysql,
     "mysql-connector": _connector,
+    "mysql-connector-at-once": _connector_at_once,
+    "mysqlclient": _mysqlclient,
+    "mariadb-python": _mariadb_python,
     "mariadb": _mariadb,
     "mysql": _mysql,
     "mysql2": _mysql2,

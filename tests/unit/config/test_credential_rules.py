@@ -88,6 +88,10 @@ REGION = 'region = "eu-central-1"'
             'proxy.pass_through_users: "password" needs tls_certificate and tls_private_key',
         ),
         (
+            proxy(TLS, 'pass_through_users = "password"') + TARGET,
+            'proxy.pass_through_users: "password" needs a user of proxy.auth as whom the targets are probed',
+        ),
+        (
             proxy('auth_query = "SELECT a FROM u WHERE n = ?"') + TARGET,
             "proxy.auth_query: needs a user of proxy.auth who runs it",
         ),
@@ -119,7 +123,7 @@ def test_a_broken_rule_is_the_only_problem(text: str, problem: str) -> None:
         proxy(SECRETS, TLS) + REQUIRED + iam(ways='["target"]') + TARGET,
         proxy(END_TO_END, TLS) + iam(KEYS, NAMES, REGION) + MONITOR + TARGET,
         proxy(END_TO_END, SECRETS, TLS) + auth('user_name = "app"') + iam(KEYS, NAMES, REGION) + TARGET,
-        proxy(TLS, 'pass_through_users = "password"') + TARGET,
+        proxy(SECRETS, TLS, 'pass_through_users = "password"') + auth() + TARGET,
         proxy(SECRETS, 'auth_query = "SELECT a FROM u WHERE n = ?"') + auth() + TARGET,
         proxy("failed_login_delay = 0", "failed_login_max_delay = 0") + TARGET,
         iam(ways="[]") + TARGET,

@@ -1,5 +1,7 @@
 """Passwords that clients have proven themselves: checked, bounded, forgotten."""
 
+from hashlib import sha1
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -156,3 +158,18 @@ def test_what_stands_for_a_password_is_none(passed: PassedCredentials) -> None:
     passed.remember_digest("u", b"digest", b"verifier")
     assert not passed.verify("u", b"digest")
     assert passed.verifier("u") == b"verifier"
+
+
+def test_a_password_is_not_given_up_for_its_digest(passed: PassedCredentials) -> None:
+    once = sha1(b"1").digest()
+    twice = sha1(once).digest()
+    passed.remember("u", b"1", 0.0)
+    before = passed.candidates("u")
+    passed.remember_digest("u", Digest(once), twice)
+    assert (passed.candidates("u"), passed.verifier("u"), passed.verify("u", b"1")) == (before, twice, True)
+    passed.remember_digest("v", Digest(once), twice)
+    assert not passed.verify("v", b"1")
+    passed.remember("v", b"1", 0.0)
+    assert (password_of(passed, "v"), passed.verifier("v"), passed.verify("v", b"1")) == (b"1", twice, True)
+    passed.remember("v", b"2", 0.0)
+    assert passed.verifier("v") is None

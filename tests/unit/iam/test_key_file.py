@@ -134,7 +134,7 @@ def test_a_local_time_is_no_end() -> None:
 
 def test_a_key_with_an_odd_name() -> None:
     assert read({"keys": {"a b": entry()}}).problems == (
-        "access key a b: its id is not one of letters and digits",
+        "access key (unfit id): its id is not one of letters and digits",
     )
 
 

@@ -148,6 +148,15 @@ def test_without_a_region_nobody_gets_in() -> None:
     assert found.reason == "the token cannot be verified: no region is configured"
 
 
+def test_without_a_region_the_form_is_looked_at_all_the_same() -> None:
+    """For somebody else to verify it, who knows."""
+    token = boto3_token(region="us-east-1")
+    verifier = verifier_at(issued_at(token), options=attrs.evolve(OPTIONS, region=""))
+    assert verifier.examine(token, "app", NAMES).query.region == "us-east-1"
+    with pytest.raises(TokenError, match="another user"):
+        verifier.examine(token, "eve", NAMES)
+
+
 @pytest.mark.parametrize(
     ("user", "let_in"), [("app", True), ("ap*", True), ("*", True), ("root", False), ("App", False)]
 )

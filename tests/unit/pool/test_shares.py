@@ -105,6 +105,21 @@ class TestAccounts:
         shares.renew_if_changed(10_000)
         assert shares.missing == 4000
 
+    def test_a_share_that_changes_among_many_does_not_divide_for_each_borrow(self, new_tenant, monkeypatch):
+        shares = Shares(lambda key: key, 100)
+        tenants = [new_tenant(str(number)) for number in range(400)]
+        for tenant in tenants:
+            shares.account_of(tenant)
+        shares.renew_if_changed(100)
+        divided = []
+        monkeypatch.setattr(shares, "apportion", divided.append)
+        for tenant in tenants:
+            tenant.share = new_tenant("x", max_connections_percent=50, min_connections_percent=1).share
+            assert shares.account_of(tenant).most == 50
+        assert divided == []
+        shares.renew_if_changed(100)
+        assert divided == [100]
+
 
 class TestRecentUse:
     def test_it_fades(self, new_tenant):

@@ -8,8 +8,11 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from proxy.pool.errors import BorrowTimeout, PoolClosed, QueueFull
+from proxy.mysql.backend.connector import PoolKey
+from proxy.pool.errors import BorrowTimeout, PoolClosed, QueueFull, TenantTimeout
 from proxy.targets.routes import RouteOptions, WriterRoute
+from proxy.tenants.limits import Share, TenantLimits
+from proxy.tenants.tenant import Tenant
 from tests.peers.lenders import Ends, Lender
 
 
@@ -25,7 +28,7 @@ class Scene:
     def lender(self, **options: Any) -> Lender:
         return Lender(self.clock, **options)
 
-    def borrow(self, name: object, key: str = "app") -> "Deferred[Any]":
+    def borrow(self, name: object, key: object = "app") -> "Deferred[Any]":
         return self.ends.note(name, self.route.borrow(key, None, name))
 
     def slow_lender(self) -> Lender:
@@ -135,6 +138,42 @@ class TestWithoutAWriter:
         scene.route.use(full.pool)
         assert scene.ends.names == [3]
         assert full.pool.metrics.waiting == 2
+
+
+class TestTenantsOwnTime:
+    """Without a writer the clients of a tenant wait as long as they would in a pool's queue."""
+
+    def key(self, timeout: float) -> PoolKey:
+        return PoolKey("app", 0, Tenant("acme", TenantLimits(share=Share(borrow_timeout=timeout))))
+
+    def test_may_be_shorter_or_longer(self, scene: Scene) -> None:
+        for name, timeout in (("short", 2.0), ("long", 30.0)):
+            scene.borrow(name, self.key(timeout))
+        scene.clock.advance(2)
+        assert scene.ends.names == ["short"]
+        error = scene.ends["short"]
+        assert isinstance(error, TenantTimeout)
+        assert (error.tenant, error.seconds) == ("acme", 2.0)
+        scene.clock.advance(27.9)
+        assert scene.ends.names == ["short"]
+        scene.clock.advance(0.1)
+        assert isinstance(scene.ends["long"], TenantTimeout)
+
+    def test_may_be_none(self, scene: Scene) -> None:
+        scene.borrow(1, self.key(0))
+        assert isinstance(scene.ends[1], TenantTimeout)
+
+    def test_is_not_begun_anew_by_moving(self, scene: Scene) -> None:
+        lender = scene.lender(max_connections=1)
+        lender.fill()
+        scene.borrow(1, self.key(4))
+        scene.clock.advance(3)
+        scene.route.use(lender.pool)
+        scene.route.hold()
+        scene.clock.advance(0.9)
+        assert scene.ends.names == []
+        scene.clock.advance(0.1)
+        assert isinstance(scene.ends[1], TenantTimeout)
 
 
 class TestAnotherWriter:

@@ -140,8 +140,11 @@ def any_proves(passwords: Sequence[bytes], proves: Callable[[bytes], bool]) -> b
 
 
 def said_password(reply: bytes) -> bytes | None:
-    """The password in a reply that a NUL closes; None for any other, and for one that is too long."""
-    if len(reply) > MAX_PASSWORD_BYTES + 1 or not reply.endswith(b"\0"):
+    """The password in a reply that a NUL closes; None for any other, and for one that is too long.
+
+    A server would take what is in front of another NUL for the whole password: it is not the same one then.
+    """
+    if len(reply) > MAX_PASSWORD_BYTES + 1 or not reply.endswith(b"\0") or b"\0" in reply[:-1]:
         return None
     return reply[:-1]
 

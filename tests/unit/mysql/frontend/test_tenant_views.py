@@ -53,6 +53,17 @@ class TestTenants:
         assert (crm["tenant"], crm["read_only"], crm["max_client_connections"]) == ("crm", "NO", "3")
         assert crm["refused_writes"] == "0"
 
+    def test_how_borrows_went(self, world: World) -> None:
+        first, second = client(world, b"crm"), client(world, b"crm")
+        before, _ = (int(show(world, first, TENANTS)[0]["borrows"] or 0), world.ask(first, "BEGIN"))
+        world.ask(first, "SELECT 1")
+        world.ask(second, "SELECT 1")
+        (crm,) = show(world, first, TENANTS)
+        assert (crm["borrowed"], crm["waiting"]) == ("1", "0")
+        assert int(crm["borrows"] or 0) == before + 2
+        assert (crm["refused_borrows"], crm["timed_out_borrows"]) == ("0", "0")
+        assert float(crm["borrow_seconds"] or 0) >= 0
+
     def test_others_than_admins_see_their_own(self, plain: World) -> None:
         reader, writer = client(plain, b"shop"), client(plain, b"crm")
         assert [row["tenant"] for row in show(plain, reader, TENANTS)] == ["acme"]

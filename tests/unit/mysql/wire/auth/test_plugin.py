@@ -56,6 +56,7 @@ def test_dummies_and_empty_passwords_prove_nothing() -> None:
 
 def test_said_password() -> None:
     assert said_password(b"secret\0") == b"secret"
+    assert said_password(b"secret\0more\0") is None
     assert said_password(b"\0") == b""
     assert said_password(b"") is None
     assert said_password(b"secret") is None
