@@ -70,6 +70,8 @@ class TokenChecks:
         self._verifier = TokenVerifier(NO_KEYS, time.time, token_options(config))
         self._principals = Principals()
         self._verdicts = VerdictCache(time.time)
+        #: The same without addresses: a token that a fleet shares is new only once.
+        self._seen = VerdictCache(time.time)
         self._rate = IamRate(clock.seconds)
         self._loading: LoopingCall | None = None
         #: What was read last, and what was wrong with it.
@@ -127,6 +129,7 @@ class TokenChecks:
         self._verifier.replace(self._loaded.get(KEY_STORE, empty).keys, token_options(self._config))
         self._principals = self._loaded.get(STS, empty).principals
         self._verdicts.forget_all()
+        self._seen.forget_all()
 
     def _read_file(self, path: str) -> Deferred[KeyFile | None]:
         # Local and small: read as it is, like the secrets file.
@@ -177,7 +180,7 @@ class TokenChecks:
                 log_in.token, log_in.username, log_in.endpoint_names, log_in.address, True
             )
             if verdict.allowed:
-                self._count()
+                self._count_once(examined, verdict)
         else:
             kind, verdict = TARGET, Verdict(False, "token_verification has neither key_store nor target")
         if TARGET in ways and not verdict.allowed and kind != STS:
@@ -190,6 +193,13 @@ class TokenChecks:
                 kind, verdict = TARGET, at_target
         self._verdicts.put(log_in.token, log_in.username, examined.endpoint, log_in.address, verdict, era)
         return _proof(verdict, kind)
+
+    def _count_once(self, examined: _Examined, verdict: Verdict) -> None:
+        """Count a token that was verified here, unless it came from somebody else before."""
+        log_in = examined.log_in
+        if self._seen.get(log_in.token, log_in.username, examined.endpoint, "") is None:
+            self._count()
+            self._seen.put(log_in.token, log_in.username, examined.endpoint, "", verdict)
 
     def _count(self) -> None:
         """Count one that is new, or raise ClientError.
@@ -207,7 +217,7 @@ class TokenChecks:
             found = self._verifier.examine(log_in.token, log_in.username, target)
         except TokenError as error:
             only = self._config.proxy.iam.token_verification == (TARGET,)
-            return Verdict(False, f"the token {error.reason}") if only else None
+            return Verdict(False, f"the token {error.reason}", claim=error.claim) if only else None
         self._count()
         try:
             proven: bool = yield self._prover.prove(log_in.username, log_in.token)
@@ -230,7 +240,7 @@ class TokenChecks:
                 log_in.token, log_in.endpoint_names, hosts, time.time(), options.clock_skew
             )
         except TokenError as error:
-            return Verdict(False, f"the presigned identity {error.reason}")
+            return Verdict(False, f"the presigned identity {error.reason}", claim=error.claim)
         self._count()
         try:
             arn: str = yield self._identify(identity)
@@ -253,5 +263,5 @@ def _not_allowed(kind: str) -> Deferred[Verdict]:
 
 
 def _proof(verdict: Verdict, kind: str) -> Proof:
-    who = " ".join(filter(None, (kind, verdict.principal, verdict.access_key_id)))
+    who = " ".join(filter(None, (kind, verdict.principal, verdict.access_key_id, verdict.claim)))
     return Proof(verdict.allowed, verdict.reason, who, STS if kind == STS else "")

@@ -134,7 +134,7 @@ class CredentialOptions:
         unit="s",
         minimum=0.1,
         maximum=300,
-        description="How long a login waits for a secret to be read again.",
+        description="How long a log-in waits for a secret to be read again.",
     )
     previous_password_grace: float = option(
         300.0,

@@ -1,4 +1,4 @@
-"""Options of `[proxy]` about logins: users whose password the proxy does not hold, and failed attempts."""
+"""Options of `[proxy]` about log-ins: users whose password the proxy does not hold, and failed attempts."""
 
 import attrs
 
@@ -21,7 +21,7 @@ def _check_query(value: str) -> str | None:
 
 @attrs.frozen(kw_only=True, slots=False)
 class LoginOptions:
-    """How logins are let in, and slowed down. Without slots, so that it can be a second base."""
+    """How log-ins are let in, and slowed down. Without slots, so that it can be a second base."""
 
     pass_through_users: str = option(
         NO_USERS,
@@ -51,10 +51,10 @@ class LoginOptions:
     )
     failed_login_threshold: int = option(
         5,
-        unit="logins",
+        unit="log-ins",
         minimum=1,
         maximum=1_000_000,
-        description="Failed logins in a row of one user from one address (of all users: four times as many) "
+        description="Failed log-ins in a row of one user from one address (of all users: four times as many) "
         "after which further ones are delayed.",
     )
     failed_login_delay: float = option(
@@ -70,18 +70,18 @@ class LoginOptions:
         unit="s",
         minimum=0,
         maximum=300,
-        description="Longest delay of a login. Keep it below `handshake_timeout`.",
+        description="Longest delay of a log-in. Keep it below `handshake_timeout`.",
     )
     failed_login_max_waiting: int = option(
         100,
-        unit="logins",
+        unit="log-ins",
         minimum=1,
         maximum=1_000_000,
-        description="Most delayed logins at a time; further ones are refused.",
+        description="Most delayed log-ins at a time; further ones are refused.",
     )
     iam_authentication_rate_limit: int = option(
         200,
-        unit="logins/s",
+        unit="log-ins/s",
         minimum=0,
         maximum=1_000_000,
         description="New IAM tokens verified per second; further ones are refused. RDS fixes it at 200. "

@@ -83,7 +83,7 @@ class _TenantMatch:
         (),
         check=_check_pattern,
         check_text="names, or patterns with `*`, `?`, `[…]`",
-        description="Schemas, as given at login, whose clients belong to it. Empty: all.",
+        description="Schemas, as given at log-in, whose clients belong to it. Empty: all.",
     )
     attribute_values: tuple[str, ...] = option(
         (),
@@ -192,7 +192,7 @@ class TenantConfig(_TenantShare, _TenantMatch):
         (),
         check=_check_pattern,
         check_text="names, or patterns with `*`, `?`, `[…]`",
-        description="Schemas that its clients may choose at login and with `USE`. Empty: all.",
+        description="Schemas that its clients may choose at log-in and with `USE`. Empty: all.",
     )
     allowed_networks: tuple[str, ...] = option(
         (),

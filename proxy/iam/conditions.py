@@ -33,7 +33,7 @@ class _Problem(Exception):
 
 @attrs.frozen
 class Circumstances:
-    """A login: the principal's ARN, the client's address (None: it has none), and Unix time in seconds."""
+    """A log-in: the principal's ARN, the client's address (None: it has none), and Unix time in seconds."""
 
     principal: str
     source: Address | None

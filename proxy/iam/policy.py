@@ -41,6 +41,11 @@ class Resource:
     account: str
     name: str
 
+    @property
+    def arn(self) -> str:
+        """As a policy may name it; other partitions than aws would do as well."""
+        return f"arn:aws:rds-db:{self.region}:{self.account}:{self.name}"
+
 
 @attrs.frozen
 class Statement:
@@ -51,7 +56,7 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def applies(self, resource: Resource, given: Circumstances) -> bool:
-        """Whether it decides this login."""
+        """Whether it decides this log-in."""
         return self.concerns(resource) and all(condition.holds(given) for condition in self.conditions)
 
 
@@ -70,7 +75,7 @@ class Policy:
 
 @attrs.frozen
 class Decision:
-    """Whether policies allow a login, why not, and until when (Unix seconds) that stays so by itself."""
+    """Whether policies allow a log-in, why not, and until when (Unix seconds) that stays so by itself."""
 
     allowed: bool
     reason: str

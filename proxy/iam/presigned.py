@@ -35,11 +35,15 @@ _UTC = datetime.UTC
 
 
 class TokenError(Exception):
-    """A token or presigned identity is refused; `reason` says why, without any part of it."""
+    """A token or presigned identity is refused; `reason` says why, without any part of it.
 
-    def __init__(self, reason: str) -> None:
+    `claim` is what it was made for, if it was made for something else: chosen by the client, and no secret.
+    """
+
+    def __init__(self, reason: str, claim: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.claim = claim
 
 
 @attrs.frozen

@@ -121,7 +121,7 @@ def _endpoint(name: str | None, own_names: frozenset[str]) -> str:
     if name is not None:
         if name in own_names:
             return name
-        raise TokenError("is for another endpoint")
+        raise TokenError("is for another endpoint", f"for {name}")
     if len(own_names) != 1:
         raise TokenError("does not say which of the endpoint's names it is for")
     (only,) = own_names

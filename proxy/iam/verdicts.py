@@ -16,7 +16,7 @@ __all__ = ["DEFAULT_RATE_LIMIT", "MAX_VERDICTS", "IamRate", "VerdictCache"]
 #: Most verdicts that are remembered.
 MAX_VERDICTS = 10_000
 
-#: New logins by token that RDS takes per second.
+#: New log-ins by token that RDS takes per second.
 DEFAULT_RATE_LIMIT = 200
 
 

@@ -1,6 +1,6 @@
 """Decides whether a database token lets a client in.
 
-The token is read, its claims are compared with the login, its signature is computed again with the secret of
+The token is read, its claims are compared with the log-in, its signature is computed again with the secret of
 the access key it names, and the policies of that key's principal are asked for `rds-db:connect`. What a token
 claims is public to the one who sent it, so these checks may end early; those that need a secret take as long
 for an access key that is not known.
@@ -45,7 +45,8 @@ class Verdict:
     """Whether a client may log in. `reason` is for the log, not for the client, and holds no part of a token.
 
     `principal` is known only of one that proved who it is, `access_key_id` also of one that did not.
-    `expires_at` is the Unix time up to which the same token gets the same answer.
+    `expires_at` is the Unix time up to which the same token gets the same answer. `claim`, for the log as well,
+    is what was wanted: what the token was made for, or what the policies were asked for in vain.
     """
 
     allowed: bool
@@ -53,6 +54,7 @@ class Verdict:
     principal: str = ""
     access_key_id: str = ""
     expires_at: float = 0.0
+    claim: str = ""
 
 
 class TokenVerifier:
@@ -76,12 +78,12 @@ class TokenVerifier:
         options = self._options
         found = parse_token(token, options.max_token_size)
         if found.username != username:
-            raise TokenError("is for another user")
+            raise TokenError("is for another user", f"for user {found.username}")
         if found.endpoint not in endpoint_names:
-            raise TokenError("is for another endpoint")
+            raise TokenError("is for another endpoint", f"for {found.endpoint}")
         # Without one it is left to whoever verifies the signature.
         if options.region and found.query.region != options.region:
-            raise TokenError("is for another region")
+            raise TokenError("is for another region", f"for region {found.query.region}")
         found.query.check_time(self._clock(), options.clock_skew)
         return found
 
@@ -101,7 +103,7 @@ class TokenVerifier:
         try:
             found = self.examine(token, username, endpoint_names)
         except TokenError as error:
-            return Verdict(False, f"the token {error.reason}")
+            return Verdict(False, f"the token {error.reason}", claim=error.claim)
         key = self._keys.find(found.query.access_key_id)
         proven = _is_signed_by(found, key or self._keys.stand_in)
         claimed = found.query.access_key_id
@@ -141,9 +143,9 @@ class TokenVerifier:
         resource = Resource(options.region, options.account_id, name)
         given = Circumstances(principal, source, secure, self._clock())
         decision = decide(policies, resource, given)
-        return Verdict(
-            decision.allowed, decision.reason, principal, expires_at=min(expires_at, decision.until)
-        )
+        claim = "" if decision.allowed else f"for {resource.arn}"
+        until = min(expires_at, decision.until)
+        return Verdict(decision.allowed, decision.reason, principal, expires_at=until, claim=claim)
 
 
 def _source(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -100,6 +100,7 @@ def test_a_proxy_that_starts_while_the_service_hangs(
     auth = {USER: {"secret_arn": rotation.arn}}
     daemon = start_proxy(target, users={**target.users, USER: ""}, auth=auth, proxy=QUICK)
     assert user_of(daemon, Login("app", target.users["app"])) == "app"
+    daemon.wait_for_log(f"secret {rotation.arn}: its source has not answered")
     aws.thaw()
     daemon.wait_for_log(f"secret {rotation.arn}: there is nothing wrong with it any more")
     assert user_of(daemon, rotation.login) == USER

@@ -70,8 +70,9 @@ def keys_of_the_back(back: IamDaemon) -> Iterator[None]:
     """Each test may change them."""
     before = back.keys
     yield
-    back.keys = before
-    back.write_keys()
+    if back.keys is not before:
+        back.keys = before
+        back.reload()
 
 
 OWN_CREDENTIALS = {

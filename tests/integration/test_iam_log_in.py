@@ -87,7 +87,7 @@ def test_a_user_with_a_password_beside(daemon: IamDaemon) -> None:
 
 
 def test_a_session_goes_on_when_its_token_has_expired(daemon: IamDaemon) -> None:
-    token = odd_token(endpoint=f"127.0.0.1:{daemon.port}", expires=3).decode()
+    token = odd_token(endpoint=f"127.0.0.1:{daemon.port}", expires=5).decode()
     with daemon.log_in(token) as client:
         eventually(lambda: daemon.answer(token), "the end of the token")
         assert daemon.refusal(token) == "the token has expired"

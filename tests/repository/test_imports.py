@@ -37,13 +37,19 @@ COMPOSITION = [
     "endpoints",
     "fate_finding",
     "group_switchover",
+    "hardening",
     "listeners",
+    "log_ins",
+    "secrets_at_hand",
     "service",
     "settings",
     "tap",
     "target_group",
     "target_unit",
     "thread_ending",
+    "token_checks",
+    "use_of_aws",
+    "users",
 ]
 
 
@@ -69,7 +75,7 @@ def test_sans_io_packages_import_no_twisted(package: str) -> None:
 
 def test_wire_knows_nothing_above_it() -> None:
     others = ["frontend", "backend", "session", "exchange"]
-    above = ["pool", "targets", "credentials", "config", "control", "aws", *COMPOSITION]
+    above = ["pool", "targets", "credentials", "config", "aws", "iam", "tenants", *COMPOSITION]
     assert offenders("proxy.mysql.wire", *(f"proxy.mysql.{each}" for each in others)) == []
     assert offenders("proxy.mysql.wire", *(f"proxy.{each}" for each in above)) == []
 
@@ -83,7 +89,7 @@ def test_backend_does_not_know_frontend() -> None:
 
 
 def test_the_pool_knows_neither_the_protocol_nor_aws() -> None:
-    others = ["mysql", "aws", "targets", "credentials", "config", *COMPOSITION]
+    others = ["mysql", "aws", "iam", "targets", "credentials", "config", "tenants", *COMPOSITION]
     assert offenders("proxy.pool", *(f"proxy.{each}" for each in others)) == []
 
 
@@ -101,7 +107,9 @@ def test_a_topology_is_read_without_its_connection() -> None:
     assert offenders("proxy.mysql.topology", *(f"proxy.mysql.{each}" for each in others)) == []
 
 
-@pytest.mark.parametrize("part", ["mysql", "pool", "targets", "credentials", "config"])
+@pytest.mark.parametrize(
+    "part", ["mysql", "pool", "targets", "credentials", "config", "aws", "iam", "tenants"]
+)
 def test_no_part_knows_how_the_parts_are_put_together(part: str) -> None:
     assert {f"proxy.{each}" for each in COMPOSITION} <= IMPORTS.keys()
     assert offenders(f"proxy.{part}", *(f"proxy.{each}" for each in COMPOSITION)) == []

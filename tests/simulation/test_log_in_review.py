@@ -168,6 +168,14 @@ class TestNamesThatAreAlmostTheSame:
             assert users.log_in(name, b"right").verdict == 1045
             assert users.log_in("passed", b"right").verdict == 0
 
+    def test_a_name_that_is_too_long_is_nobodys(self, tls: ServerTls) -> None:
+        longest = "n" * 128
+        with many_users(configured(ASKING, {"app": ""}), {"app": ("app", "own")}, KEYS, tls=tls) as users:
+            # As MariaDB does, which cuts it.
+            users.passwords |= {"app": b"own", longest: b"right", f"{longest}x": b"right"}
+            assert users.log_in(f"{longest}x", b"right", SHA2, tls=True).verdict == 1045
+            assert users.log_in(longest, b"right", SHA2, tls=True).verdict == 0
+
 
 class TestOutsideTheNetworks:
     def test_the_right_password_does_not_end_the_delay(self, tls: ServerTls) -> None:
@@ -183,6 +191,14 @@ class TestOutsideTheNetworks:
 
 class TestTheLine:
     """One for each attempt."""
+
+    def test_of_a_client_that_comes_without_tls(self, tls: ServerTls, attempts: list[LogEvent]) -> None:
+        config = configured("", {"app": ""})
+        with many_users(config, {"app": ("app", "own")}, KEYS, tls=tls, require_tls=True) as users:
+            assert users.log_in("app", b"own").verdict == 3159
+            assert [(each["user"], each["tls"], each["reason"]) for each in attempts] == [
+                ("app", "none", "3159 (HY000): This RDS Proxy requires TLS connections.")
+            ]
 
     def test_of_a_client_that_takes_too_long(self, tls: ServerTls, attempts: list[LogEvent]) -> None:
         with many_users(configured(ASKING, {"app": ""}), {"app": ("app", "own")}, KEYS, tls=tls) as users:

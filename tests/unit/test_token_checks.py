@@ -181,13 +181,23 @@ class TestKeyStore:
         for place in range(1, 21):
             assert not scene.proof(spoiled(own_token(), place)).proven
         assert scene.proof(own_token()).proven
-        [refusal] = scene.check(own_token(), address="192.0.2.2")
+        another = own_token(host="Proxy.Example.com")
+        [refusal] = scene.check(another)
         assert isinstance(refusal, ClientError)
         assert refusal.errno == 1040
         # What was let in before is let in still.
         assert scene.proof(own_token()).proven
         scene.clock.advance(1.0)
-        assert scene.proof(own_token(), address="192.0.2.2").proven
+        assert scene.proof(another).proven
+        scene.stop()
+
+    def test_a_token_that_a_fleet_shares_counts_once(self) -> None:
+        scene = Scene(rate=1)
+        for host in range(1, 101):
+            proof = scene.proof(own_token(), address=f"192.0.2.{host}")
+            assert proof.proven
+            # Policies may name an address: each is judged by itself.
+            assert proof.detail.startswith("key_store ")
         scene.stop()
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, inlineCallbacks, succeed
 
-from ...credentials.source import Credential, Password
+from ...credentials.source import MAX_USERNAME_LENGTH, Credential, Password
 from .connection import BackendConnection
 from .connector import WRONG_PASSWORD, BackendConnector
 from .errors import TargetError, UnfitTarget
@@ -81,6 +81,9 @@ class Prover:
 
     @inlineCallbacks
     def _prove(self, username: str, password: bytes) -> Generator[Deferred[Any], Any, bool]:
+        if len(username) > MAX_USERNAME_LENGTH:
+            # MariaDB cuts it, and lets in as the user with what is left of the name.
+            return False
         try:
             yield self.connector().prove(Credential(username, Password(password), "", 0, stage=""))
         except TargetError as refusal:

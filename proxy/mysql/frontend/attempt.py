@@ -20,7 +20,7 @@ class Attempt:
     plugin: str = ""
     #: Why it failed; never a part of what the client has said.
     reason: str = ""
-    #: For whom a token speaks, and by which kind of proof.
+    #: For whom or what a token speaks, and by which kind of proof.
     detail: str = ""
     #: Several before it have failed, too.
     is_repeated: bool = False

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .client import ClientConnection
 
 __all__ = [
+    "MAX_DETAIL",
     "MAX_SHOWN",
     "NO_TLS",
     "UNKNOWN_TLS",
@@ -29,6 +30,9 @@ __all__ = [
 
 #: Characters of a name or reason in the log, before they are escaped.
 MAX_SHOWN = 128
+
+#: The same of a detail, which may hold two ARNs.
+MAX_DETAIL = 400
 
 #: Protocol version and cipher of a client without TLS, and of one that has gone with what they were known by.
 NO_TLS: Final = ("none", "none")
@@ -101,7 +105,7 @@ def log_attempt(record: AttemptRecord) -> None:
         form += _VIA
     form += _CHANNEL
     if record.detail:
-        fields["detail"] = shown(record.detail)
+        fields["detail"] = shown(record.detail, MAX_DETAIL)
         form += _DETAIL
     if record.reason and not record.granted:
         fields["reason"] = shown(record.reason)

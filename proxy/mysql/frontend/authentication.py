@@ -128,6 +128,7 @@ def authenticate(
         # Who hangs up when asked for more has had the answer to a guess.
         context.failed_log_ins.failed(address, claim.username)
         raise
+    client.attempt.detail = proof.detail
     if proof.is_undecided:
         client.attempt.reason = proof.reason
         raise connection_lost("the database could not be asked")
@@ -135,7 +136,6 @@ def authenticate(
         client.attempt.is_repeated = context.failed_log_ins.failed(address, claim.username)
         client.attempt.reason = proof.reason
         raise access_denied(claim.username, using_password=asked.response not in NO_PASSWORD)
-    client.attempt.detail = proof.detail
     client.attempt.method = proof.method or client.attempt.method
     return asked.way
 

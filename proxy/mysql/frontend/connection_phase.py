@@ -97,12 +97,13 @@ def log_in(client: "ClientConnection", context: EndpointContext) -> Generator[De
         client.start_tls(context.tls.factory)
         payload = yield client.next_payload()
     response = HandshakeResponse41.decode(payload, greeting.capabilities)
+    username = client.attempt.username = response.username.decode("utf-8", "replace")
     if context.options.require_tls and not client.secure:
         raise tls_required()
     compression = _compression(context, response)
     request = _Request(response.database, response.collation, response.capabilities, response.attributes)
     claim = Claim(
-        response.username.decode("utf-8", "replace"),
+        username,
         response.auth_response,
         response.auth_plugin or plugin,
         greeting.nonce if response.auth_plugin in (None, plugin) else None,
