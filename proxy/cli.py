@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from . import __version__
 from .config import Config, ConfigError, load
 from .credentials import CredentialStore, SecretError
-from .iam.key_file import load_key_file
+from .credentials.secrets_environment import ENVIRONMENT_PREFIX, environment_text
+from .iam.key_file import KeyFile, load_key_file, read_key_file
 from .secrets_at_hand import NOT_ASKED, secrets_at_hand
 from .settings import check_files
 
@@ -120,6 +121,7 @@ def notes(config: Config) -> Iterator[str]:
     for index, target in enumerate(config.target_group.targets):
         yield from _unreadable(f"target_group.targets[{index}].tls_ca", target.tls_ca)
     yield from _key_file("proxy.iam.key_store_file", proxy.iam.key_store_file)
+    yield from _key_secret("proxy.iam.key_store_secret", proxy.iam.key_store_secret)
     yield from _key_file("proxy.iam.sts_policies", proxy.iam.sts_policies)
     ways = (proxy.default_auth_scheme, proxy.pass_through_users, proxy.auth_query)
     has_others = ways != ("NONE", "off", "")
@@ -150,6 +152,24 @@ def _key_file(option: str, path: str) -> Iterator[str]:
     except SecretError as problem:
         yield f"{option}: {path} {problem.reason}"
         return
+    yield from _wrong_with(option, found)
+
+
+def _key_secret(option: str, name: str) -> Iterator[str]:
+    if not name:
+        return
+    if not name.startswith(ENVIRONMENT_PREFIX):
+        yield f"{option}: {name}: {NOT_ASKED}"
+        return
+    try:
+        found = read_key_file(environment_text(name))
+    except SecretError as problem:
+        yield f"{option}: {problem.reason}"
+        return
+    yield from _wrong_with(option, found)
+
+
+def _wrong_with(option: str, found: KeyFile) -> Iterator[str]:
     for text in (*found.problems, *found.warnings):
         yield f"{option}: {text}"
 

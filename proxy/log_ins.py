@@ -113,8 +113,10 @@ class LogIns:
         except (TargetError, ConnectFailed, UnfitTarget) as problem:
             reason = f"the target could not be asked: {problem}"
             if _says_nothing_of_users(problem):
+                if known:
+                    return _in_spite_of(reason)
                 # Beside a remembered one it is a guess: that it was none would show at once.
-                return REMEMBERED if known else Proof(False, reason, is_undecided=username not in passed)
+                return Proof(False, reason, is_undecided=username not in passed)
         else:
             reason = "" if proven else "the target refuses the password"
         if not reason:
@@ -145,8 +147,8 @@ class LogIns:
             verifier: bytes | None = yield self._prover.verifier(username, options.auth_query, self._asker())
         except (TargetError, ConnectFailed, UnfitTarget) as problem:
             is_undecided = known is None and _says_nothing_of_users(problem)
-            failed = Proof(False, f"auth_query failed: {problem}", is_undecided=is_undecided)
-            return REMEMBERED if is_known else failed
+            reason = f"auth_query failed: {problem}"
+            return _in_spite_of(reason) if is_known else Proof(False, reason, is_undecided=is_undecided)
         digest: NativeDigest | None = recover_digest(verifier or bytes(20), nonce, response)
         if verifier is not None and digest is not None:
             passed.remember_digest(username, digest, verifier)
@@ -154,6 +156,11 @@ class LogIns:
         if is_known and passed.verifier(username) == known:
             self._directory.forget(username)
         return Proof(False, "wrong password" if verifier else "auth_query knows no such user")
+
+
+def _in_spite_of(reason: str) -> Proof:
+    """An old proof is good as long as nobody can be asked; the log has to say so."""
+    return Proof(True, detail=f"remembered: {reason}")
 
 
 def _says_nothing_of_users(problem: Exception) -> bool:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from .config import Config, iam_region
 from .credentials.passed import PassedCredentials
-from .credentials.source import SecretError
+from .credentials.source import SecretError, UnreachableError
 from .errors import iam_rate_exceeded
 from .iam.key_file import KeyFile, load_key_file, read_key_file
 from .iam.keys import NO_KEYS, Principals
@@ -117,6 +117,8 @@ class TokenChecks:
             # Another one is in force by now, and has looked for itself.
             return
         read = {KEY_STORE: keys, STS: policies}
+        self._note_read(options.key_store_secret or options.key_store_file, keys, KEY_STORE)
+        self._note_read(options.sts_policies, policies, STS)
         self._loaded |= {use: found for use, found in read.items() if found is not None}
         # All of the section: also what takes a way to verify away ends what was let in by it.
         wanted = (self._loaded.get(KEY_STORE), self._loaded.get(STS), options, token_options(config))
@@ -150,8 +152,20 @@ class TokenChecks:
         self._tell(name, (*read.problems, *read.warnings))
         return read
 
+    def _note_read(self, name: str, read: KeyFile | None, use: str) -> None:
+        """Say what is in force from now on, if that is something new."""
+        if name and read is not None and read != self._loaded.get(use):
+            self.log.info(
+                "{name} was read: access keys: {keys}, principals with policies: {principals}",
+                name=name,
+                keys=len(read.keys),
+                principals=len(read.principals),
+            )
+
     def _tell(self, name: str, problems: tuple[str, ...]) -> None:
         """Each problem once, not each time it is still there."""
+        if not problems and self._told.get(name):
+            self.log.info("{name}: there is nothing wrong with it any more", name=name)
         for problem in problems:
             if problem not in self._told.get(name, ()):
                 self.log.warn("{name}: {problem}", name=name, problem=problem)
@@ -173,7 +187,10 @@ class TokenChecks:
         ways = self._config.proxy.iam.token_verification
         if is_presigned(log_in.token):
             kind = STS
-            verdict: Verdict = yield self._ask_sts(log_in) if STS in ways else _not_allowed(STS)
+            try:
+                verdict: Verdict = yield self._ask_sts(log_in) if STS in ways else _not_allowed(STS)
+            except UnreachableError as problem:
+                return Proof(False, problem.reason, STS, STS, asked="AWS STS", is_undecided=True)
         elif KEY_STORE in ways:
             kind = KEY_STORE
             verdict = self._verifier.verify(
@@ -232,7 +249,7 @@ class TokenChecks:
 
     @inlineCallbacks
     def _ask_sts(self, log_in: TokenLogIn) -> Generator[Deferred[Any], Any, Verdict]:
-        """Who signed a presigned request, and what that principal may do."""
+        """Who signed a presigned request, and what that principal may do. Raises UnreachableError."""
         options = self._config.proxy.iam
         hosts = sts_hosts_of(iam_region(self._config.proxy)) | frozenset(options.sts_hosts)
         try:
@@ -244,6 +261,8 @@ class TokenChecks:
         self._count()
         try:
             arn: str = yield self._identify(identity)
+        except UnreachableError:
+            raise
         except SecretError as problem:
             return Verdict(False, problem.reason)
         principal = map_principal(arn, self._principals)

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from .config import Config
 from .credentials.directory import TokenSource
-from .credentials.source import CredentialSource, SecretError
+from .credentials.source import CredentialSource, SecretError, UnreachableError
 from .iam.sts import PresignedIdentity
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class UseOfAws:
         return _Tokens(self._tokens, region)
 
     def arn_of_signer(self, identity: PresignedIdentity) -> Deferred[str]:
-        """Who has signed a request, by STS's word. Fails with SecretError."""
+        """Who has signed a request, by STS's word. Fails with SecretError if it says nothing."""
         from .aws.caller_identity import CallerIdentity, IdentityError  # noqa: PLC0415 - loads boto3
 
         if self._identities is None:
@@ -81,7 +81,10 @@ class UseOfAws:
 
         def explain(failure: Failure) -> Failure:
             problem = failure.value
-            return Failure(SecretError(problem.reason)) if isinstance(problem, IdentityError) else failure
+            if not isinstance(problem, IdentityError):
+                return failure
+            error = SecretError if problem.is_refused else UnreachableError
+            return Failure(error(problem.reason))
 
         asked = self._identities.identify(identity)
         return asked.addCallback(lambda caller: caller.arn).addErrback(explain)

@@ -69,6 +69,11 @@ class _Entry:
     waiting: "list[Deferred[bytes]]" = attrs.field(factory=list, repr=False)
     timer: IDelayedCall | None = None
 
+    def gave_up(self, waiter: "Deferred[bytes]") -> None:
+        """Who waits no more; they may be being told just now."""
+        if waiter in self.waiting:
+            self.waiting.remove(waiter)
+
     def cancel_timer(self) -> None:
         """Renew it no more."""
         if self.timer is not None and self.timer.active():
@@ -113,7 +118,7 @@ class TargetTokens:
             return succeed(entry.token)
         if entry.problem and now - entry.failed_at < TOKEN_INTERVAL:
             return fail(TargetTokenError(entry.problem))
-        waiter: Deferred[bytes] = Deferred(entry.waiting.remove)
+        waiter: Deferred[bytes] = Deferred(entry.gave_up)
         entry.waiting.append(waiter)
         self._make(key, entry)
         return waiter
@@ -184,7 +189,8 @@ class TargetTokens:
         self._renew_in(RENEWAL_AGE * (1 - RENEWAL_JITTER * self._randomness()), key, entry)
         waiting, entry.waiting = entry.waiting, []
         for each in waiting:
-            each.callback(token)
+            if not each.called:
+                each.callback(token)
 
     def _failed(self, failure: Failure, key: _Key, entry: _Entry) -> None:
         entry.is_made_now = False
@@ -219,7 +225,8 @@ class TargetTokens:
     def _tell(self, entry: _Entry, problem: TargetTokenError) -> None:
         waiting, entry.waiting = entry.waiting, []
         for each in waiting:
-            each.errback(TargetTokenError(problem.reason))
+            if not each.called:
+                each.errback(TargetTokenError(problem.reason))
 
 
 def region_of_host(host: str) -> str:

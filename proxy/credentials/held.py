@@ -26,6 +26,8 @@ class HeldSecret:
         self._fetched_at: float | None = None
         self._changed_at: float | None = None
         self._has_news = False
+        #: Whether the target was behind, and at which revision of the history that was told first.
+        self._is_behind, self._behind_at = False, -1
         self._waiting: list[Deferred[None]] = []
 
     @property
@@ -72,6 +74,20 @@ class HeldSecret:
             return False
         self.history = SecretHistory(self.name)
         return True
+
+    def news_of_target(self, username: str) -> bool | None:
+        """Whether the target refuses the current login of this user and takes a former one.
+
+        None if that is as it was. Of each version it is told once: several targets may differ.
+        """
+        is_behind, revision = self.history.is_behind(username), self.history.revision
+        if is_behind and self._behind_at != revision:
+            self._is_behind, self._behind_at = True, revision
+            return True
+        if self._is_behind and not is_behind and self.history.is_accepted(username):
+            self._is_behind = False
+            return False
+        return None
 
     def overdue(self) -> None:
         """It should have been read by now."""

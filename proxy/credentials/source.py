@@ -25,11 +25,10 @@ __all__ = [
     "SecretError",
     "SecretNotFoundError",
     "SecretVersions",
+    "UnreachableError",
     "UnusableVersion",
-    "VersionText",
     "parse_secret",
     "parse_secret_text",
-    "parse_versions",
 ]
 
 #: Longest user name a supported database knows (MariaDB: 128 characters, MySQL: 32).
@@ -139,6 +138,10 @@ class SecretNotFoundError(SecretError):
     """The source works, and holds no such secret."""
 
 
+class UnreachableError(SecretError):
+    """Whoever knows could not be asked, which says nothing about what was to be asked."""
+
+
 class CredentialSource(Protocol):
     """A place that holds secrets."""
 
@@ -151,15 +154,6 @@ class CredentialSource(Protocol):
         ``known`` is what the last fetch gave. A source that can tell cheaply that nothing has changed since
         answers with that very object.
         """
-
-
-@attrs.frozen
-class VersionText:
-    """One version of a secret as a source holds it: JSON text, which stays hidden."""
-
-    text: str | bytes = attrs.field(repr=False)
-    version_id: str = ""
-    created_at: float | None = None
 
 
 def parse_secret(name: str, content: object, version_id: str = "", created_at: float | None = None) -> Secret:
@@ -186,30 +180,6 @@ def parse_secret_text(
                 raise SecretError(f"has more than one {field}")
         read = dict(read)
     return parse_secret(name, read, version_id, created_at)
-
-
-def parse_versions(
-    name: str, current: VersionText, pending: VersionText | None = None, previous: VersionText | None = None
-) -> SecretVersions:
-    """Check all versions of a secret. Raises SecretError for `current` only; the others are left out."""
-    unusable: list[UnusableVersion] = []
-
-    def optional(stage: str, version: VersionText | None) -> Secret | None:
-        if version is None:
-            return None
-        try:
-            return _parse_version(name, version)
-        except SecretError as error:
-            unusable.append(UnusableVersion(stage, version.version_id, error.reason))
-            return None
-
-    good = _parse_version(name, current)
-    others = optional(PENDING, pending), optional(PREVIOUS, previous)
-    return SecretVersions(good, *others, tuple(unusable))
-
-
-def _parse_version(name: str, version: VersionText) -> Secret:
-    return parse_secret_text(name, version.text, version.version_id, version.created_at)
 
 
 def _field(content: Mapping[str, object], key: str) -> str:

@@ -123,6 +123,7 @@ class CredentialStore:
             return
         if held.history.accepted(credential.username, credential.password, credential.revision):
             self._renew(credential.username)
+        self._note_target(held, credential.username)
 
     def suspect(self, credential: Credential) -> Deferred[None]:
         """The target has refused this one: fetch its secret again. Does not fail.
@@ -312,6 +313,23 @@ class CredentialStore:
             version=f" {now.version_id}" if now.version_id else "",
             user=now.username,
         )
+
+    def _note_target(self, held: HeldSecret, username: str) -> None:
+        is_behind = held.news_of_target(username)
+        if is_behind is None:
+            return
+        if is_behind:
+            self.log.warn(
+                "secret {secret}: the target refuses the current password of {user} and takes the former one",
+                secret=held.name,
+                user=username,
+            )
+        else:
+            self.log.info(
+                "secret {secret}: the target takes the current password of {user}",
+                secret=held.name,
+                user=username,
+            )
 
     def _failed(self, held: HeldSecret, failure: Failure, timeout: float) -> None:
         self.metrics.fetch_failures += 1

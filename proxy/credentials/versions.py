@@ -166,6 +166,20 @@ class SecretHistory:
             changed = True
         return changed
 
+    def is_accepted(self, username: str) -> bool:
+        """The target has taken the current login, which is this user's."""
+        if self.current is None or self.current.username != username:
+            return False
+        return self._versions[_login(self.current)].is_accepted
+
+    def is_behind(self, username: str) -> bool:
+        """The target has refused the current login of this user, and taken a former one."""
+        if self.current is None or self.current.username != username:
+            return False
+        worked = self._versions.get(self._worked.get(username, _login(self.current)))
+        is_former = worked is not None and worked.stage in (PREVIOUS, _FORMER)
+        return is_former and self._versions[_login(self.current)].is_refused
+
     def refused(self, username: str, password: bytes) -> bool:
         """The target has refused this login. Tells whether that changes what is tried."""
         login = username, Password(password)

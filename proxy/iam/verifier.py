@@ -45,7 +45,7 @@ class Verdict:
     """Whether a client may log in. `reason` is for the log, not for the client, and holds no part of a token.
 
     `principal` is known only of one that proved who it is, `access_key_id` also of one that did not.
-    `expires_at` is the Unix time up to which the same token gets the same answer. `claim`, for the log as well,
+    `expires_at` is the Unix time up to which the same token gets the same answer. `claim`, for the log too,
     is what was wanted: what the token was made for, or what the policies were asked for in vain.
     """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .interface import PooledConnection
-from .limits import PoolLimits
+from .limits import LOOK_BACK, PoolLimits
 from .reasons import CloseReason
 from .waiters import Waiter
 
@@ -28,6 +28,10 @@ class SlotState(enum.Enum):
     IDLE = "idle"
     BORROWED = "borrowed"
     CLOSING = "closing"
+
+
+#: Read for each borrow and return: members are slow to look up.
+_BORROWED, _IDLE = SlotState.BORROWED, SlotState.IDLE
 
 
 @attrs.define(eq=False)
@@ -83,7 +87,7 @@ class Bucket:
     def push(self, slot: Slot, now: float) -> None:
         """Put a returned slot on top of its stack."""
         slot.settings = settings = slot.connection.settings
-        slot.state = SlotState.IDLE
+        slot.state = _IDLE
         slot.idle_since = now
         self.idle[slot] = None
         stack = self.stacks.get(id(settings))
@@ -91,6 +95,22 @@ class Bucket:
             self.stacks[id(settings)] = [slot]
         else:
             stack.append(slot)
+
+    def pop(self, settings: object, now: float) -> Slot | None:
+        """Take out an idle slot for these settings and lend it; None if there is none, or not at a glance."""
+        stack = self.stacks.get(id(settings))
+        if stack:
+            slot = stack.pop()
+        else:
+            found = self.best_idle(settings, LOOK_BACK)
+            if found is None:
+                return None
+            slot = found
+            self.stacks[id(slot.settings)].remove(slot)
+        del self.idle[slot]
+        slot.state = _BORROWED
+        self.used_at = now
+        return slot
 
     def remove(self, slot: Slot) -> None:
         """Take an idle slot out, wherever it is."""

@@ -15,7 +15,7 @@ from .decisions import NOTHING, Decision, Decisions
 from .errors import NotBorrowed, PoolClosed, QueueFull, TenantQueueFull
 from .fair_ledger import FairLedger
 from .interface import OpenRequest, PooledConnection, Tenant
-from .limits import LOOK_BACK, PoolLimits, is_full
+from .limits import PoolLimits, is_full
 from .metrics import TenantMetrics
 from .opening import is_provided_for
 from .placing import reason_to_close
@@ -79,18 +79,9 @@ class FairState(PoolState):
             return None
         if self._waiting and (account.waiting or shares.first(available) is not None):
             return None
-        stack = bucket.stacks.get(id(settings))
-        if stack:
-            slot = stack.pop()
-        else:
-            found = bucket.best_idle(settings, LOOK_BACK)
-            if found is None:
-                return None
-            slot = found
-            bucket.stacks[id(slot.settings)].remove(slot)
-        del bucket.idle[slot]
-        slot.state = _BORROWED
-        bucket.used_at = now
+        slot = bucket.pop(settings, now)
+        if slot is None:
+            return None
         ledger.idle -= 1
         slot.owner = account
         account.granted += 1

@@ -17,7 +17,7 @@ from .decisions import NOTHING, Decision, Decisions
 from .errors import Evacuated, NotBorrowed, PoolClosed, QueueFull
 from .interface import OpenRequest, PooledConnection, Tenant
 from .ledger import Ledger
-from .limits import LOOK_BACK, PoolLimits
+from .limits import PoolLimits
 from .matching import choose
 from .metrics import KeyMetrics, PoolMetrics, TenantMetrics
 from .opening import is_provided_for, make_progress
@@ -120,18 +120,9 @@ class PoolState:
         bucket = self._buckets.get(key)
         if bucket is None or bucket.waiters:
             return None
-        stack = bucket.stacks.get(id(settings))
-        if stack:
-            slot = stack.pop()
-        else:
-            found = bucket.best_idle(settings, LOOK_BACK)
-            if found is None:
-                return None
-            slot = found
-            bucket.stacks[id(slot.settings)].remove(slot)
-        del bucket.idle[slot]
-        slot.state = _BORROWED
-        bucket.used_at = now
+        slot = bucket.pop(settings, now)
+        if slot is None:
+            return None
         self._ledger.idle -= 1
         self._counters.taken += 1
         return slot.connection

@@ -10,7 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pymysql
 from pymysql.cursors import Cursor
@@ -80,6 +81,20 @@ class ProxyDaemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     # Life
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it, and after a failure only end it: the failure is what is to be read."""
+        try:
+            if error is None:
+                self.stop()
+        finally:
+            self.kill()
 
     def start(self) -> "ProxyDaemon":
         """Start it and return when it greets clients; AssertionError with its log when it does not."""

@@ -106,12 +106,8 @@ def one_for_all(at: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A proxy with one database connection, which it does not keep for anyone after a warning."""
     options = {"pool": ONE_CONNECTION, "proxy": {"diagnostics_hold_timeout": 0.0}}
     daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), at.port, at.users, **options)
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 def outcome(client: Any, text: str) -> object:

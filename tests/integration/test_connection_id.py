@@ -55,12 +55,8 @@ def database(request: pytest.FixtureRequest) -> Target:
 def daemon(database: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
     """A proxy before it."""
     daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), database.port, database.users)
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import attrs
@@ -32,23 +33,15 @@ def start_iam(
     target: Target, proxy_key: KeyFiles, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartIam]:
     """Starts proxies before `target` where `app` logs in with tokens; each must end cleanly."""
-    started: list[IamDaemon] = []
+    with ExitStack() as started:
 
-    def start(keys: Any, **sections: Any) -> IamDaemon:
-        folder = tmp_path_factory.mktemp("iam")
-        started.append(
-            IamDaemon(folder, target.port, target.users, proxy_key, keys, auth={"app": IAM}, **sections)
-        )
-        started[-1].start()
-        return started[-1]
+        def start(keys: Any, **sections: Any) -> IamDaemon:
+            folder = tmp_path_factory.mktemp("iam")
+            return started.enter_context(
+                IamDaemon(folder, target.port, target.users, proxy_key, keys, auth={"app": IAM}, **sections)
+            )
 
-    yield start
-    try:
-        for daemon in started:
-            daemon.stop()
-    finally:
-        for daemon in started:
-            daemon.kill()
+        yield start
 
 
 def lets_in(daemon: IamDaemon, token: str) -> bool:

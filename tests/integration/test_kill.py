@@ -79,12 +79,8 @@ def lone(wardens: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def _running(daemon: ProxyDaemon) -> Iterator[ProxyDaemon]:
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture

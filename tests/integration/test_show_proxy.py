@@ -47,12 +47,8 @@ def shown(database_target: Target, tmp_path_factory: pytest.TempPathFactory) -> 
     daemon = ProxyDaemon(
         folder, database_target.port, users, proxy={**ADMIN, "socket": str(folder / "proxy.sock")}
     )
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 def rows(connection: Any, sql: str) -> list[dict[str, Any]]:

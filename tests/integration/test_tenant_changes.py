@@ -26,6 +26,7 @@ def sections(*, read_only: bool = False) -> list[dict[str, Any]]:
         {"name": "one", "attribute_values": ["one"], "max_connections_percent": 34},
         {"name": "some", "attribute_values": ["some"]},
         {"name": "changing", "attribute_values": ["changing"], "read_only": read_only},
+        {"name": "slow", "attribute_values": ["slow"], "statements_per_second": 1, "statement_burst": 3},
         {"name": "few", "attribute_values": ["few"], "max_client_connections": 2},
     ]
 
@@ -45,12 +46,8 @@ def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pool={"max_connections_percent": 100 * CONNECTIONS // most + 1},
         tenants=sections(),
     )
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 def tenant(client: Any, name: str) -> dict[str, Any]:
@@ -123,6 +120,26 @@ class TestReload:
             proxy.reload()
             with proxy.connect(program_name="changing") as later:
                 assert errno(later, "DELETE FROM changes WHERE v = 70") == 0
+
+
+class TestRate:
+    def test_a_refused_execution_leaves_no_long_data_behind(self, proxy: ProxyDaemon) -> None:
+        """Servers forget it with each execution, so that drivers send it again with the next one."""
+        options = {"program_name": "slow", "database": "app", "ssl_disabled": True, "autocommit": True}
+        with CommandClient(
+            host="127.0.0.1", port=proxy.port, user="app", password=proxy.users["app"], **options
+        ) as client:
+            statement, _, _ = client.prepare("SELECT CONCAT(?)")
+            refused, answers = 0, []
+            while len(answers) < 5:
+                client.send_long_data(statement, 0, b"abc")
+                try:
+                    answers += client.execute_prepared(statement, None, sent=True)
+                except pymysql.MySQLError as error:
+                    assert error.args[0] == USER_LIMIT
+                    refused += 1
+            assert refused > 0
+            assert answers == [("abc",)] * 5
 
 
 class TestCounts:

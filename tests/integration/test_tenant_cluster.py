@@ -1,5 +1,6 @@
 """Tenants before a primary and its replicas: where read-only sessions run, when targets come, go, or lead."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,13 @@ from .group_daemon import GroupDaemon
 from .nodes import CLUSTER_USERS, Seed
 from .polling import eventually
 
-READ_ONLY = 1290
+READ_ONLY, NO_CONNECTION = 1290, 9501
 ATTRIBUTE = "program_name"
 """Which PyMySQL sends."""
 TENANTS: list[dict[str, Any]] = [
     {"name": "reads", "attribute_values": ["reads"], "read_only": True},
     {"name": "writes", "attribute_values": ["writes"], "max_connections_percent": 50},
+    {"name": "hasty", "attribute_values": ["hasty"], "connection_borrow_timeout": 0.5},
 ]
 
 
@@ -111,6 +113,33 @@ def _port(client: Any, sql: str) -> int | None:
         return int(one(client, sql))
     except pymysql.MySQLError:
         return None
+
+
+class TestWithoutAWriter:
+    def test_a_tenant_waits_for_its_own_time_and_others_for_theirs(
+        self, daemon: GroupDaemon, cluster: Cluster
+    ) -> None:
+        inserted: list[int] = []
+        with daemon.connect(program_name="hasty") as hasty, daemon.connect(program_name="writes") as writer:
+            for client in (hasty, writer):
+                assert port_of(client) == cluster.primary.port
+            patient = threading.Thread(
+                target=lambda: inserted.append(run(writer, "INSERT INTO account VALUES (8200, 1)"))
+            )
+            cluster.primary.stop()
+            try:
+                patient.start()
+                for number in range(2):
+                    sql = f"INSERT INTO account VALUES ({8201 + number}, 1)"
+                    assert refused(hasty, sql) == NO_CONNECTION
+                assert patient.is_alive()
+            finally:
+                cluster.primary.start()
+            patient.join(60)
+            assert inserted == [1]
+            run(hasty, "INSERT INTO account VALUES (8201, 1)")
+        for node in cluster.replicas:
+            eventually(lambda node=node: cluster.replicates(node), "the replicas")  # type: ignore[misc]
 
 
 class TestSwitchover:

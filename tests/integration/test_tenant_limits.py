@@ -106,12 +106,8 @@ def proxy(limited_target: Target, tmp_path_factory: pytest.TempPathFactory) -> I
         secret_fields={"eve": {"read_only": True}},
         tenants=TENANTS,
     )
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 def errno(error: pytest.ExceptionInfo[pymysql.MySQLError]) -> int:
@@ -146,14 +142,17 @@ class TestReadOnly:
         self, proxy: ProxyDaemon, limited_target: Target, vendor: str, before: str
     ) -> None:
         was, name = rows(limited_target), READ_ONLY_NAME[vendor]
-        for attack in ATTACKS:
-            with proxy.connect("eve", database="limits", client_flag=MULTI) as client:
-                assert run_all(client, before or "SELECT 1") == 0
-                error = run_all(client, attack.replace("{name}", name))
-                assert error in (READ_ONLY, IN_READ_ONLY_TRANSACTION, *_harmless(attack)), attack
-                run(client, "COMMIT")
-                assert one(client, f"SELECT @@{name}") == 1, attack
-            assert rows(limited_target) == was, attack
+        with proxy.connect(database="limits") as observer:
+            before_all = fetch(observer, "SELECT id FROM item ORDER BY id")
+            for attack in ATTACKS:
+                with proxy.connect("eve", database="limits", client_flag=MULTI) as client:
+                    assert run_all(client, before or "SELECT 1") == 0
+                    error = run_all(client, attack.replace("{name}", name))
+                    assert error in (READ_ONLY, IN_READ_ONLY_TRANSACTION, *_harmless(attack)), attack
+                    run(client, "COMMIT")
+                    assert one(client, f"SELECT @@{name}") == 1, attack
+                assert fetch(observer, "SELECT id FROM item ORDER BY id") == before_all, attack
+        assert rows(limited_target) == was
 
     def test_nothing_writes_by_way_of_prepared_statements(
         self, proxy: ProxyDaemon, limited_target: Target

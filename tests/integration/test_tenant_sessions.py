@@ -59,12 +59,8 @@ def proxy(
         pool={"max_connections_percent": 100 * CONNECTIONS // most},
         tenants=SECTIONS,
     )
-    daemon.start()
-    try:
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 class Session:

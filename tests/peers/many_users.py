@@ -1,6 +1,5 @@
 """A World whose users are known as a real proxy knows them: secrets, tokens, and the database's own word."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ def token(user: str, host: str = HOST) -> bytes:
 
 def verifier(password: bytes) -> str:
     """What mysql.user has of a password."""
-    return "*" + hashlib.sha1(hashlib.sha1(password).digest()).hexdigest().upper()
+    return "*" + p.verifier_of(password).hex().upper()
 
 
 def configured(proxy: str = "", users: Mapping[str, str] | None = None, more: str = "") -> Config:

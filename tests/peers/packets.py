@@ -138,6 +138,11 @@ def native(password: bytes, nonce: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(once, mask, strict=True))
 
 
+def verifier_of(password: bytes) -> bytes:
+    """What a server keeps for mysql_native_password; mysql.user has it in hexadecimal behind an asterisk."""
+    return hashlib.sha1(hashlib.sha1(password).digest()).digest()
+
+
 #: What a server of today offers.
 SERVER_CAPABILITIES = 0x01FFF7DF & ~0x0820
 

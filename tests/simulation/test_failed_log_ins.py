@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 
 from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.throttle import FailedLogins, ThrottleOptions
@@ -29,20 +29,6 @@ class Sha2Client(ClientPeer):
         super().received(data)
         if self.seen.endswith(b"\x01\x04"):
             self.line.hang_up()
-
-
-@pytest.fixture
-def attempts() -> Iterator[list[LogEvent]]:
-    """The lines about log-ins."""
-    found: list[LogEvent] = []
-
-    def note(event: LogEvent) -> None:
-        if "verdict" in event:
-            found.append(event)
-
-    globalLogPublisher.addObserver(note)  # type: ignore[arg-type]
-    yield found
-    globalLogPublisher.removeObserver(note)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ The greedy one has 1,000 clients that borrow again as soon as they have given ba
 polite one has three that borrow for 10 ms and then pause.
 """
 
-import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from proxy.pool.limits import PoolLimits
 from proxy.pool.pool import Pool
+from tests.peers.shares import Share, Tenant, TenantKey
 
 CAP = 20
 CONNECT = 0.02
@@ -18,27 +18,6 @@ SLOW, QUICK = 1.0, 0.01
 PAUSE = 0.13
 GREEDY, POLITE = 1000, 3
 SECONDS = 15.0
-
-
-@attrs.frozen
-class Share:
-    weight: float = 1.0
-    min_connections_percent: float = 0.0
-    max_connections_percent: float = 100.0
-    max_queue_length: int = 0
-    borrow_timeout: float | None = None
-
-
-@attrs.define(eq=False)
-class Tenant:
-    name: str
-    share: Share = Share()
-
-
-@attrs.frozen
-class Key:
-    user: str
-    tenant: Tenant = attrs.field(eq=False)
 
 
 class Connection:
@@ -108,9 +87,9 @@ def polite_waits(polite, greedy=None, *, same_user=False, is_fair=True):
     waits = []
     if greedy is not None:
         for _ in range(GREEDY):
-            Client(target, Key("app", greedy), SLOW, 0.0, []).borrow()
+            Client(target, TenantKey("app", greedy), SLOW, 0.0, []).borrow()
         target.run(2.0)
-    key = Key("app" if same_user else "polite", polite)
+    key = TenantKey("app" if same_user else "polite", polite)
     for number in range(POLITE):
         client = Client(target, key, QUICK, PAUSE, waits)
         target.clock.callLater(number * 0.041, client.borrow)
@@ -162,7 +141,7 @@ class TestEqualTenants:
         for number, tenant in enumerate(tenants):
             user = "app" if users is None else users[number]
             for _ in range(50):
-                Client(target, Key(user, tenant), work, 0.0, []).borrow()
+                Client(target, TenantKey(user, tenant), work, 0.0, []).borrow()
         target.run(seconds)
         rows = {row.name: row.granted for row in target.pool.by_tenant()}
         return [rows[tenant.name] for tenant in tenants], target

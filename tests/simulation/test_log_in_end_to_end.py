@@ -1,13 +1,11 @@
 """`default_auth_scheme = "IAM_AUTH"`: one token lets the client in, another the proxy at the database."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from proxy.credentials.source import SecretError
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import AuthClient
 from tests.peers.many_users import KEYS, ManyUsers, configured, many_users, token
@@ -37,13 +35,6 @@ class Tokens:
     def suspect(self, token: bytes) -> None:
         if token == self.present:
             self.number += 1
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.throttle import FailedLogins, ThrottleOptions
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2, AuthClient
@@ -32,13 +30,6 @@ ATTEMPTS = {
     "sha2 and nothing": (SHA2, b""),
     "clear and a token": (CLEAR, token("elsewhere")),
 }
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @contextmanager

@@ -7,12 +7,10 @@ whoever is right in the end is let in; and when all have left nothing is left of
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.throttle import FailedLogins, ThrottleOptions
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2, AuthClient
@@ -31,13 +29,6 @@ OPTIONS = [
 ]
 PASSED = ("one", "two")
 STEPS = 120
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @attrs.define(eq=False)

@@ -1,13 +1,11 @@
 """Clients that hang up at any step of a log-in or change of user: nothing is left of them but a line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.backend.proving import MAX_PROOFS
 from proxy.mysql.frontend.throttle import FailedLogins, ThrottleOptions
 from proxy.mysql.frontend.tls import ServerTls
@@ -35,13 +33,6 @@ LOG_INS = [
     ("passed", CLEAR, True, 1),
     ("nobody", SHA2, True, 3),
 ]
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @pytest.fixture

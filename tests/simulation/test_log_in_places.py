@@ -1,12 +1,10 @@
 """Where a client comes from: a Unix socket is as good as TLS; what a token is compared with."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2
 from tests.peers.link import Line
@@ -14,13 +12,6 @@ from tests.peers.many_users import KEYS, ManyUsers, configured, many_users, toke
 from tests.unit.iam.signing import boto3_token
 
 CONFIG = configured('pass_through_users = "password"', {"token": 'iam_auth = "REQUIRED"'})
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Clients that know of a rotation before the proxy does, and clients that have not heard of it yet."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2, AuthClient
 from tests.peers.many_users import KEYS, ManyUsers, configured, many_users, token
@@ -18,13 +16,6 @@ CONFIG = configured("previous_password_grace = 60", ENTRIES)
 
 #: Seconds after which a change of a secret is no longer recent.
 LATER = 20.0
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 @pytest.fixture

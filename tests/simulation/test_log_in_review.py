@@ -1,14 +1,10 @@
 """What a review of log-ins found: ways around a rule, missing and doubled lines, doors left open."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import attrs
 import pytest
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 
 from proxy.config import Config
-from proxy.demo.certificate import write_certificate
 from proxy.iam.key_file import read_key_file
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers import packets as p
@@ -18,27 +14,6 @@ from tests.peers.many_users import KEYS, QUERY, configured, many_users, token
 TOKENS = {"token": 'iam_auth = "REQUIRED"\nuser_name = "token"'}
 ASKING = 'pass_through_users = "password"'
 QUERYING = f'auth_query = "{QUERY}"\nauth_query_user_name = "app"'
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
-
-
-@pytest.fixture
-def attempts() -> Iterator[list[LogEvent]]:
-    """The lines about log-ins."""
-    found: list[LogEvent] = []
-
-    def note(event: LogEvent) -> None:
-        if "verdict" in event:
-            found.append(event)
-
-    globalLogPublisher.addObserver(note)  # type: ignore[arg-type]
-    yield found
-    globalLogPublisher.removeObserver(note)  # type: ignore[arg-type]
 
 
 def with_iam(config: Config, **options: object) -> Config:

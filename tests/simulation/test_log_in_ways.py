@@ -1,15 +1,14 @@
 """Whole log-ins of each kind of user: by secret, by token, by what the database itself says of a password."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 
-from proxy.demo.certificate import write_certificate
 from proxy.mysql.frontend.tls import ServerTls
 from tests.peers.auth_client import CLEAR, NATIVE, SHA2, AuthClient
-from tests.peers.many_users import KEYS, QUERY, ManyUsers, configured, many_users, token
+from tests.peers.many_users import HOST, KEYS, QUERY, ManyUsers, configured, many_users, token
+from tests.unit.iam.signing import odd_token
 
 ENTRIES = {
     "native": 'client_password_auth_type = "MYSQL_NATIVE_PASSWORD"',
@@ -22,13 +21,6 @@ QUERYING = configured(f'auth_query = "{QUERY}"\nauth_query_user_name = "native"'
 
 #: Of no secret; the database knows them.
 PASSED = b"known to the database"
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ServerTls:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return ServerTls(folder / "certificate.pem", folder / "key.pem")
 
 
 def with_accounts(users: ManyUsers) -> ManyUsers:
@@ -64,6 +56,12 @@ def limit_tokens(users: ManyUsers) -> None:
     proxy = attrs.evolve(users.config.proxy, iam_authentication_rate_limit=1)
     users.config = attrs.evolve(users.config, proxy=proxy)
     users.checks.reconfigure(users.config)
+
+
+def token_for(seconds: int) -> bytes:
+    """A token unlike those that are good for another time."""
+    claims = {"Action": "connect", "DBUser": "token"}
+    return odd_token(endpoint=f"{HOST}:3306", parameters=claims, expires=seconds)
 
 
 class TestSecrets:
@@ -123,11 +121,12 @@ class TestTokens:
 
     def test_too_many_new_ones(self, users: ManyUsers) -> None:
         limit_tokens(users)
-        assert users.log_in("token", token("token"), tls=True).verdict == 0
-        users.checks._verdicts.forget_all()
-        assert users.log_in("token", token("token"), tls=True).verdict == 1040
+        one, other = (token_for(seconds) for seconds in (600, 700))
+        assert users.log_in("token", one, tls=True).verdict == 0
+        assert users.log_in("token", other, tls=True).verdict == 1040
+        assert users.log_in("token", one, tls=True).verdict == 0
         users.world.advance(1.0)
-        assert users.log_in("token", token("token"), tls=True).verdict == 0
+        assert users.log_in("token", other, tls=True).verdict == 0
 
 
 class TestAsking:

@@ -10,23 +10,9 @@ from twisted.internet.task import Clock
 from proxy.pool.errors import BorrowTimeout, PoolError, TenantTimeout
 from proxy.pool.limits import PoolLimits
 from proxy.pool.pool import Pool
+from tests.peers.shares import Share, Tenant
 
 CAP = 6
-
-
-@attrs.frozen
-class Share:
-    weight: float = 1.0
-    min_connections_percent: float = 0.0
-    max_connections_percent: float = 100.0
-    max_queue_length: int = 0
-    borrow_timeout: float | None = None
-
-
-@attrs.frozen
-class Tenant:
-    name: str
-    share: Share
 
 
 TENANTS = {

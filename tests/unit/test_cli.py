@@ -112,6 +112,38 @@ class TestCheckConfig:
         assert "(at line 2, column 12)" in out
         assert "hunter2" not in out
 
+    @pytest.mark.parametrize(
+        ("name", "content", "note"),
+        [
+            ("env:KEYS", None, "there is no environment variable KEYS"),
+            ("env:KEYS", '{"key": {}}', "has other tables than keys and principals"),
+            ("env:KEYS", '{"keys": {"AKIDEXAMPLE": 1}}', "access key AKIDEXAMPLE: is not a table"),
+            ("env:KEYS", "{}", ""),
+            (
+                "arn:aws:secretsmanager:r:123456789012:secret:k",
+                None,
+                "is in AWS Secrets Manager, which was not",
+            ),
+        ],
+    )
+    def test_a_key_store_in_a_secret(
+        self,
+        tmp_path: Path,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        content: str | None,
+        note: str,
+    ) -> None:
+        monkeypatch.delenv("KEYS", raising=False)
+        if content is not None:
+            monkeypatch.setenv("KEYS", content)
+        file = write(tmp_path / "c.toml", f'[proxy.iam]\nkey_store_secret = "{name}"\n{TARGET}')
+        assert main(["check-config", file]) == 0
+        notes = [line for line in capsys.readouterr().out.splitlines() if "key_store_secret: " in line]
+        assert bool(notes) is bool(note)
+        assert all(note in line for line in notes)
+
 
 @pytest.mark.parametrize("rest", [[], ["--help"], ["--version", "x"]])
 def test_the_demo_gets_its_own_arguments(rest: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ from proxy.credentials.store import CredentialStore
 from proxy.log_ins import LogIns
 from proxy.mysql.backend.errors import ConnectFailed, TargetError, UnfitTarget
 from proxy.mysql.frontend.accounts import Method, Proof, TokenLogIn, Way
-from proxy.mysql.wire.auth.native import scramble, verifier_of
+from proxy.mysql.wire.auth.native import scramble
 from proxy.mysql.wire.results import ErrorPacket
 from tests.peers.many_users import QUERY, configured
+from tests.peers.packets import verifier_of
 from tests.unit.credentials.memory_source import MemorySource, Outcome, secret
 
 NONCE = bytes(range(1, 21))

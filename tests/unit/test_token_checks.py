@@ -171,6 +171,7 @@ class TestKeyStore:
         scene = Scene()
         assert scene.proof(own_token(TEMPORARY)).reason == "the token's access key is not known"
         assert scene.proof(own_token(), username="other").reason == "the token is for another user"
+        assert scene.proof(own_token(), username="other").detail == "key_store for user app"
         assert not scene.proof(own_token(host="db.example.com")).proven
         assert not scene.proof(b"x").proven
         assert not scene.prover.asked
@@ -240,9 +241,16 @@ class TestNewKeys:
         scene.text = SecretError("is away")
         for _ in range(5):
             scene.clock.advance(30.0)
+        scene.text = keys(LONG_LIVED)
+        for _ in range(2):
+            scene.clock.advance(30.0)
         scene.stop()
         globalLogPublisher.removeObserver(events.append)  # type: ignore[arg-type]
-        assert [formatEvent(event) for event in events] == ["env:KEYS: is away"]
+        assert [formatEvent(event) for event in events] == [
+            "env:KEYS was read: access keys: 1, principals with policies: 0",
+            "env:KEYS: is away",
+            "env:KEYS: there is nothing wrong with it any more",
+        ]
 
     def test_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "keys.json"

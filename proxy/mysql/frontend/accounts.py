@@ -44,6 +44,8 @@ class Proof:
     detail: str = ""
     #: For the log, where it says more than the way does.
     method: str = ""
+    #: Who was to decide.
+    asked: str = "the database"
     #: Not proven because nobody could be asked: that says nothing of the client.
     is_undecided: bool = False
 

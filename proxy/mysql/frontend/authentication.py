@@ -131,7 +131,7 @@ def authenticate(
     client.attempt.detail = proof.detail
     if proof.is_undecided:
         client.attempt.reason = proof.reason
-        raise connection_lost("the database could not be asked")
+        raise connection_lost(f"{proof.asked} could not be asked")
     if not proof.proven:
         client.attempt.is_repeated = context.failed_log_ins.failed(address, claim.username)
         client.attempt.reason = proof.reason

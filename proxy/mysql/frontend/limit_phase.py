@@ -20,6 +20,7 @@ from ..wire.commands import Command, ResponseKind
 from ..wire.framing import HEADER
 from .command_reception import Stage
 from .execution_limit import ExecutionLimit
+from .prepared_commands import EXECUTIONS, drop_long_data
 from .recovery_phase import RecoveryPhase
 from .tenant_limits import Gate, has_rules
 from .transaction_ends import is_distributed, only_commits, only_rolls_back
@@ -90,6 +91,8 @@ class LimitPhase(RecoveryPhase):
         if packet[HEADER] == Command.STMT_PREPARE:
             # MariaDB's -1 means none if the last one could not be prepared.
             self.value.last_statement = 0
+        elif packet[HEADER] in EXECUTIONS:
+            drop_long_data(self, packet)
         self.refuse(refusal)
         if self._gate.ends_session:
             self.channel.close()

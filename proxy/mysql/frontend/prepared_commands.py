@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 __all__ = [
     "EXECUTIONS",
     "close_statement",
+    "drop_long_data",
     "execute",
     "fetch",
     "may_prepare",
+    "must_execute",
     "need_of",
     "prepare",
     "ready_for_server",
@@ -147,6 +149,8 @@ def execute(phase: "StatementPhase", packet: bytes) -> None:
     if statement.refusal is not None or statement.lost_data:
         refusal = _long_data_problem(statement)
         if refusal is not None:
+            # Parts of it may have arrived.
+            drop_long_data(phase, packet)
             phase.refuse(refusal)
             return
     try:
@@ -274,6 +278,32 @@ def told_of_loss(phase: "StatementPhase", packet: bytes) -> None:
         statement = _find(phase, packet)
         if statement is not None:
             _long_data_problem(statement)
+
+
+def drop_long_data(phase: "StatementPhase", packet: bytes) -> None:
+    """An execution is refused: what was sent for it must not be joined with what is sent for the next one.
+
+    Servers forget it with each execution, so drivers send it again.
+    """
+    statement = _find(phase, packet) if len(packet) >= _ID_END else None
+    if statement is None:
+        return
+    _long_data_problem(statement)
+    connection, value = phase.tenancy.connection, phase.value
+    if connection is None or statement.number not in value.names.get(PinReason.LONG_DATA, ()):
+        return
+    if statement.prepared is not None:
+        for reason in (PinReason.CURSOR, PinReason.LONG_DATA):
+            value.give_up(reason, statement.number)
+        lost(statement, connection)
+
+
+def must_execute(phase: "StatementPhase", packet: bytes) -> bool:
+    """Whether there is long data for an execution that `drop_long_data` cannot drop."""
+    statement = _find(phase, packet) if len(packet) >= _ID_END else None
+    if statement is None or statement.prepared is not None:
+        return False
+    return statement.number in phase.value.names.get(PinReason.LONG_DATA, ())
 
 
 # The others

@@ -94,6 +94,7 @@ _CLIENTS = (
     Column("pinned_by", length=_LONGEST_TEXT),
     Column.integer("database_connection", nullable=True),
     Column.integer("statements"),
+    Column("tenant", length=_LONGEST_TEXT, nullable=True),
 )
 _POOL = (
     Column("target", length=_LONGEST_TEXT),
@@ -209,12 +210,13 @@ def _clients(context: EndpointContext, viewer: Viewer) -> Iterator[Row]:
                 ", ".join(reason.value for reason in commands.value.pins),
                 _database_connection(client),
                 commands.statement_count,
+                None if commands.key.tenant is None else commands.key.tenant.name,
             )
 
 
 def _logging_in(context: EndpointContext, client: "ClientConnection") -> Row:
     age = context.clock.seconds() - client.since
-    return (client.number, None, str(client.peer), None, "logging in", age, "NO", "", None, 0)
+    return (client.number, None, str(client.peer), None, "logging in", age, "NO", "", None, 0, None)
 
 
 def _state(client: "ClientConnection", viewer: Viewer) -> str:

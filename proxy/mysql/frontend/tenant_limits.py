@@ -32,7 +32,7 @@ from ..wire.execute_packets import statement_id
 from ..wire.framing import HEADER
 from ..wire.status import Status
 from .context import EndpointContext
-from .prepared_commands import EXECUTIONS
+from .prepared_commands import EXECUTIONS, must_execute
 from .registry import FIRST_CLIENT_NUMBER
 from .transaction_ends import only_commits, only_rolls_back
 
@@ -149,7 +149,7 @@ class Gate:
             return self._no_write()
         if is_query and only_commits(packet, settings):
             return None
-        if code in _COUNTED and self._limits.statements_per_second and self._is_too_fast():
+        if code in _COUNTED and self._limits.statements_per_second and self._is_too_fast(code, packet):
             limit = self._limits.statements_per_second
             return statement_rate_exceeded(phase.key.tenant.name, limit)
         self._bring_down()
@@ -159,7 +159,9 @@ class Gate:
             or self._write_refusal(code, packet, text)
         )
 
-    def _is_too_fast(self) -> bool:
+    def _is_too_fast(self, code: int, packet: bytes) -> bool:
+        if code in EXECUTIONS and must_execute(self._phase, packet):
+            return False
         return self._tenant is not None and not self._tenant.statements.allows(self._phase.seconds())
 
     # What the session has come to

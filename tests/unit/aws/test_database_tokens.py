@@ -224,6 +224,18 @@ def test_who_goes_away_while_it_is_made(world: World) -> None:
     assert len(other) == 1
 
 
+@pytest.mark.parametrize("error", [None, NoCredentialsError()])
+def test_who_sends_another_away_when_told(world: World, error: Exception | None) -> None:
+    world.clients.error = error
+    first, second, third = (world.tokens.token(HOST, 3306, "app") for _ in range(3))
+    first.addBoth(lambda _: second.cancel())
+    outcomes: list[Any] = []
+    second.addErrback(lambda failure: failure.trap(CancelledError) and None)
+    third.addBoth(outcomes.append)
+    world.threads.run()
+    assert len(outcomes) == 1
+
+
 def test_one_that_a_database_refused(world: World) -> None:
     old = world.token()
     # Another one would be no better so soon.

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from proxy.config import UserAuthConfig
 from proxy.credentials.rechecks import MAX_FRUITLESS
@@ -33,6 +34,34 @@ class TestSuspect:
         result(room.store.suspect(first(room.store)))
         assert passwords(room.store, "u") == [b"2", b"1"]
         assert room.source.fetched == ["s", "t", "s"]
+
+    def test_a_rotation_that_the_database_has_not_made_yet_is_told_once(
+        self,
+    ) -> None:
+        room = Room(s=versions(U2, previous=U1))
+        store = room.store
+        with capturedLogs() as events:
+            for _ in range(3):
+                store.suspect(named(store, b"2"))
+                store.accepted(named(store, b"1"))
+            assert [formatEvent(event) for event in events] == [
+                "secret s: the target refuses the current password of u and takes the former one"
+            ]
+            store.suspect(named(store, b"1"))
+            store.accepted(named(store, b"2"))
+            store.accepted(named(store, b"2"))
+        assert [formatEvent(event) for event in events[1:]] == [
+            "secret s: the target takes the current password of u"
+        ]
+
+    def test_a_rotation_by_aws_is_told_only_once_its_stage_has_moved(
+        self,
+    ) -> None:
+        room = Room(s=versions(U1, pending=U2))
+        with capturedLogs() as events:
+            room.store.suspect(named(room.store, b"1"))
+            room.store.accepted(named(room.store, b"2"))
+        assert not events
 
     def test_a_storm_is_one_fetch_for_each_interval(self) -> None:
         room = Room(s=U1)

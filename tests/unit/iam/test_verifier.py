@@ -174,6 +174,20 @@ def test_a_policy_for_another_proxy_account_or_region() -> None:
         assert verdict(boto3_token(), with_policy(policy)).reason == "no policy allows it"
 
 
+def test_a_refusal_tells_what_was_wanted() -> None:
+    """For the log: what to add to the policies or to the names of the endpoint."""
+    wanted = f"for arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:{RESOURCE_ID}/app"
+    assert verdict(boto3_token(), with_policy()).claim == wanted
+    assert verdict(boto3_token(), with_policy(allow("app"))).claim == ""
+    verifier = verifier_at(issued_at(boto3_token()))
+    for token, claim in (
+        (boto3_token(host="db.example.com"), "for db.example.com:3306"),
+        (boto3_token(region="us-east-1"), "for region us-east-1"),
+        (boto3_token(user="eve"), "for user eve"),
+    ):
+        assert verifier.verify(token, "app", NAMES, "", True).claim == claim
+
+
 def test_no_policy_and_a_denial() -> None:
     assert verdict(boto3_token(), with_policy()).reason == "no policy allows it"
     assert verdict(boto3_token(), with_policy(allow(), allow(Effect="Deny"))).reason == "a policy denies it"

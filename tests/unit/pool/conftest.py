@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import attrs
 import pytest
 
 from proxy.pool.decisions import Abandon, Close, Decisions, Expire, Grant, Open, Refuse
@@ -14,6 +13,7 @@ from proxy.pool.metrics import TenantMetrics
 from proxy.pool.reasons import CloseReason
 from proxy.pool.state import PoolState
 from proxy.pool.waiters import Waiter
+from tests.peers.shares import Share, Tenant, TenantKey
 
 
 class FakeConnection:
@@ -122,29 +122,6 @@ class World:
     def deadline_in(self) -> float | None:
         deadline = self.state.next_deadline(self.now)
         return None if deadline is None else deadline - self.now
-
-
-@attrs.frozen
-class Share:
-    weight: float = 1.0
-    min_connections_percent: float = 0.0
-    max_connections_percent: float = 100.0
-    max_queue_length: int = 0
-    borrow_timeout: float | None = None
-
-
-@attrs.define(eq=False)
-class Tenant:
-    name: str
-    share: Share = Share()
-
-
-@attrs.frozen
-class TenantKey:
-    """Keys of one user are equal, whatever the tenant."""
-
-    user: str
-    tenant: Tenant | None = attrs.field(default=None, eq=False)
 
 
 class FairWorld(World):

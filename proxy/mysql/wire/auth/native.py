@@ -32,7 +32,6 @@ __all__ = [
     "expect_password",
     "recover_digest",
     "scramble",
-    "verifier_of",
 ]
 
 NAME = b"mysql_native_password"
@@ -65,11 +64,6 @@ class NativeDigest(bytes):
 
 def _sha1(data: bytes) -> bytes:
     return hashlib.sha1(data).digest()  # noqa: S324 - fixed by the protocol
-
-
-def verifier_of(password: bytes) -> bytes:
-    """The 20 bytes that a server keeps; mysql.user has them in hexadecimal behind an asterisk."""
-    return _sha1(_sha1(password))
 
 
 def scramble(password: bytes, nonce: bytes) -> bytes:

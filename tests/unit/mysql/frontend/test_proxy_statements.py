@@ -308,8 +308,8 @@ class TestLongAnswers:
         client.query("SELECT 1")
         crowded.settle()
         data = client.take()
-        rows = [payload for _, payload in p.split(data)].index(b"\xfe\x00\x00\x02\x00", 12)
-        assert rows == 1 + 10 + 1 + 2 * ROWS_PER_PIECE + 4
+        rows = [payload for _, payload in p.split(data)].index(b"\xfe\x00\x00\x02\x00", 13)
+        assert rows == 1 + 11 + 1 + 2 * ROWS_PER_PIECE + 4
 
     def test_a_fault_in_the_middle_closes(self, crowded: World) -> None:
         client = crowded.client()

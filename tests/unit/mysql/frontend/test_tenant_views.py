@@ -69,6 +69,11 @@ class TestTenants:
         assert [row["tenant"] for row in show(plain, reader, TENANTS)] == ["acme"]
         assert [row["tenant"] for row in show(plain, writer, TENANTS)] == ["crm"]
 
+    def test_each_client_has_its_tenant(self, world: World) -> None:
+        reader = client(world, b"shop")
+        client(world, b"crm")
+        assert [row["tenant"] for row in show(world, reader, CLIENTS)] == ["acme", "crm"]
+
     def test_sessions_of_a_users_other_tenants_are_not_shown(self, plain: World) -> None:
         reader, writer = client(plain, b"shop"), client(plain, b"crm")
         assert [row["schema"] for row in show(plain, reader, CLIENTS)] == ["shop"]

@@ -15,9 +15,9 @@ from proxy.mysql.wire.auth.native import (
     expect_password,
     recover_digest,
     scramble,
-    verifier_of,
 )
 from proxy.mysql.wire.auth.plugin import AuthRefused, Channel
+from tests.peers.packets import verifier_of
 
 NONCE = b"0123456789abcdefghij"
 INSECURE = Channel(secure=False)
