@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import attrs
 from twisted.internet.defer import Deferred
 
+from ..hidden import HiddenBytes
 from .json_object import Pairs, read_json
 
 __all__ = [
@@ -39,22 +40,11 @@ CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
 
-_HIDDEN = "<hidden>"
 
-
-class Password(bytes):
-    """A password as UTF-8 bytes, usable as `bytes`, that never shows itself when printed or formatted."""
+class Password(HiddenBytes):
+    """A password as UTF-8 bytes."""
 
     __slots__ = ()
-
-    def __repr__(self) -> str:
-        return _HIDDEN
-
-    def __str__(self) -> str:
-        return _HIDDEN
-
-    def __format__(self, format_spec: str) -> str:
-        return _HIDDEN
 
 
 @attrs.frozen

@@ -84,9 +84,5 @@ def direct(proxy: ProxyDaemon, server: Server) -> Iterator[Any]:
 def _running(server: Server, folder: Path, **sections: Any) -> Iterator[ProxyDaemon]:
     target = {"host": server.host, **sections.pop("target", {})}
     daemon = ProxyDaemon(folder, server.port, server.users, target=target, **sections)
-    try:
-        daemon.start()
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()

@@ -66,12 +66,8 @@ def driver_proxy(
         "diagnostics_hold_timeout": DIAGNOSTICS_HOLD,
     }
     daemon = ProxyDaemon(tmp_path_factory.mktemp("proxy"), driver_server.port, USERS, proxy=options)
-    try:
-        daemon.start()
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture(scope="session")

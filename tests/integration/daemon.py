@@ -83,7 +83,11 @@ class ProxyDaemon:
     # Life
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(

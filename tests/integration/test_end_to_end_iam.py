@@ -60,9 +60,8 @@ def back(
         auth=BY_TOKEN,
         proxy=QUICK,
     )
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with daemon:
+        yield daemon
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +95,7 @@ class Fronts:
         self._back = back
         self._certificate = certificate
         self._folders = folders
-        self._started: list[IamDaemon] = []
+        self.running = ExitStack()
 
     def start(self, keys: Keys | None, kind: type[IamDaemon] = IamDaemon, **sections: Any) -> IamDaemon:
         """One of them."""
@@ -112,18 +111,7 @@ class Fronts:
             target={"probe_interval": 0.2, "tls": "verify-identity", "tls_ca": authority},
             **sections,
         )
-        self._started.append(daemon)
-        daemon.start()
-        return daemon
-
-    def stop(self) -> None:
-        """Each must end cleanly."""
-        try:
-            for daemon in self._started:
-                daemon.stop()
-        finally:
-            for daemon in self._started:
-                daemon.kill()
+        return self.running.enter_context(daemon)
 
 
 @pytest.fixture
@@ -132,8 +120,8 @@ def fronts(
 ) -> Iterator[Fronts]:
     """Those of one test."""
     found = Fronts(back, proxy_key, tmp_path_factory)
-    yield found
-    found.stop()
+    with found.running:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +130,10 @@ def front(
 ) -> Iterator[IamDaemon]:
     """One that knows the key of a client, too."""
     found = Fronts(back, proxy_key, tmp_path_factory)
-    with pytest.MonkeyPatch.context() as patch:
+    with found.running, pytest.MonkeyPatch.context() as patch:
         for name, value in OWN_CREDENTIALS.items():
             patch.setenv(name, value)
         yield found.start(keys_of(LONG_LIVED), pool={"connection_borrow_timeout": 20})
-    found.stop()
 
 
 def test_tokens_on_both_sides(front: IamDaemon, back: IamDaemon) -> None:

@@ -68,39 +68,32 @@ COMING_AND_GOING = {
 }
 
 
-def start(target: Target, folder: Any, **options: Any) -> ProxyDaemon:
-    daemon = ProxyDaemon(
+def proxy_before(target: Target, folder: Any, **options: Any) -> ProxyDaemon:
+    return ProxyDaemon(
         folder,
         target.port,
         {name: target.users[name] for name in ("app", "eve")},
         proxy={"tenant_attribute": ATTRIBUTE, "admin_users": ["app"]},
         **options,
     )
-    return daemon.start()
 
 
 @pytest.fixture(scope="module")
 def shared(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
     """A proxy for all tenants."""
     pool = {"max_connections_percent": CAP * 2}
-    daemon = start(target, tmp_path_factory.mktemp("shared"), pool=pool, tenants=SECTIONS)
-    try:
+    with proxy_before(target, tmp_path_factory.mktemp("shared"), pool=pool, tenants=SECTIONS) as daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture(scope="module")
 def quiet(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyDaemon]:
     """A proxy that a polite tenant has for itself."""
     pool = {"max_connections_percent": 10}
-    daemon = start(target, tmp_path_factory.mktemp("quiet"), pool=pool, tenants=[COMING_AND_GOING])
-    try:
+    with proxy_before(
+        target, tmp_path_factory.mktemp("quiet"), pool=pool, tenants=[COMING_AND_GOING]
+    ) as daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 def endpoint(daemon: ProxyDaemon) -> Endpoint:

@@ -50,9 +50,8 @@ def daemon(
         {**keys, "keys": {**keys["keys"], ENDED.access_key_id: ended}},
         auth={"app": IAM, "strict": IAM, "night_shift": IAM},
     )
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with daemon:
+        yield daemon
 
 
 def made_by_cli(daemon: IamDaemon, signer: Signer) -> str:

@@ -40,9 +40,8 @@ def daemon(target: Target, proxy_key: KeyFiles, tmp_path_factory: pytest.TempPat
         endpoints=[{"name": "second"}],
         proxy={"proxy_protocol_networks": ["127.0.0.0/8"], "socket": str(folder / "s")},
     )
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with daemon:
+        yield daemon
 
 
 def from_address(daemon: Daemon, address: str, user: str, token: str) -> str:

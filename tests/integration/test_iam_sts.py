@@ -48,10 +48,8 @@ def daemon(
     iam = {"token_verification": ["sts"], "sts_hosts": [service.host], "sts_policies": str(policies)}
     auth = {"app": IAM, "eve": IAM}
     daemon = IamDaemon(folder, target.port, target.users, proxy_key, None, iam=iam, auth=auth)
-    with trusting_stub(proxy_key.authority):
-        daemon.start()
-    yield daemon
-    daemon.stop()
+    with trusting_stub(proxy_key.authority), daemon:
+        yield daemon
 
 
 @contextmanager

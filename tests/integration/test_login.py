@@ -51,9 +51,8 @@ def secure(
             "eve": {"client_password_auth_type": NATIVE},
         },
     )
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with daemon:
+        yield daemon
 
 
 # TLS

@@ -35,9 +35,8 @@ def behind(
         **tls_options(proxy_key),
     }
     daemon = ProxyDaemon(folder, target.port, target.users, proxy=options, log={"level": "debug"})
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with daemon:
+        yield daemon
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ import random
 import attrs
 
 from proxy.pool.decisions import Abandon, Close, Expire, Grant, Open, Refuse
+from proxy.pool.errors import QueueFull
 from proxy.pool.limits import PoolLimits
+from proxy.pool.waiters import Waiter
 
 __all__ = ["COMMON", "LIMITS", "SETTINGS", "Connection", "Model", "play"]
 
@@ -38,7 +40,7 @@ SETTINGS = [Settings(has_schema=False), Settings(has_schema=True), Settings(has_
 
 
 class Model:
-    """Needs `new_state`, `new_key` and `step_borrow`."""
+    """Needs `new_state`, `new_key`, `borrower`, which is the key of who borrows, and `is_behind`."""
 
     most_connections = 12
 
@@ -111,6 +113,23 @@ class Model:
         self.waiting = {waiter: None for waiter in self.waiting if waiter not in self.ended}
 
     # -- steps
+
+    def step_borrow(self):
+        key, settings = self.borrower(), self.random.choice(SETTINGS)
+        connection = self.state.take(key, settings, self.now)
+        if connection is not None:
+            assert not [waiter for waiter in self.waiting if self.is_behind(key, waiter)], "overtook a waiter"
+            assert connection in self.idle
+            self.lend(connection, key)
+            return
+        waiter = Waiter(key, settings)
+        try:
+            decisions = self.state.enqueue(waiter, self.now)
+        except QueueFull as error:
+            self.check_refusal(error, key)
+        else:
+            self.waiting[waiter] = None
+            self.apply(decisions)
 
     def step_give_back(self):
         if self.owners:
@@ -191,6 +210,9 @@ class Model:
         return self.random.choice(list(choices))
 
     # -- what must hold
+
+    def check_refusal(self, error, key):
+        assert len(self.waiting) >= self.limits.max_queue_length
 
     def check_expiry(self, waiter, error):
         assert waiter.deadline <= self.now or not waiter.is_patient

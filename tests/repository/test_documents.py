@@ -54,6 +54,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "switchover_failed": {"target": "db2:3306", "outcome": "WENT_BACK", "why": "it is late"},
     "too_many_of_tenant": {"tenant": "reports", "limit": 50},
+    "tenant_queue_full": {"tenant": "customer/acme", "limit": 200, "used": 10, "most": 10},
+    "tenant_timeout": {"tenant": "customer/acme", "seconds": 10},
     "schema_denied": {"username": "app", "schema": "crm"},
     "statement_rate_exceeded": {"tenant": "customer/acme", "limit": 500},
     "read_only_user": {"username": "app"},
@@ -94,8 +96,8 @@ def code(page: Path) -> str:
 
 
 def error_functions() -> list[Callable[..., ClientError]]:
-    found = [getattr(errors, name) for name in errors.__all__]
-    return [each for each in found if inspect.isfunction(each)]
+    found = [function for name, function in vars(errors).items() if not name.startswith("_")]
+    return [each for each in found if inspect.isfunction(each) and each.__module__ == errors.__name__]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

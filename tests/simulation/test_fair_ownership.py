@@ -8,10 +8,9 @@ exactly once; all are served in the end; the books agree with what has really be
 import attrs
 import pytest
 
-from proxy.pool.errors import QueueFull, TenantQueueFull
+from proxy.pool.errors import TenantQueueFull
 from proxy.pool.fair_state import FairState
-from proxy.pool.waiters import Waiter
-from tests.peers.owners import COMMON, LIMITS, SETTINGS, Model, play
+from tests.peers.owners import COMMON, LIMITS, Model, play
 from tests.peers.shares import Share, Tenant, TenantKey
 
 STEPS = 2500
@@ -38,37 +37,17 @@ class FairModel(Model):
     def new_key(self):
         return TenantKey(self.random.choice(USERS))
 
+    def borrower(self):
+        tenant = self.random.choice([*self.tenants[:1] * 5, *self.tenants, None])
+        return TenantKey(self.random.choice(USERS), tenant)
+
+    def is_behind(self, key, waiter):
+        return waiter.key.tenant is key.tenant
+
     def is_twin(self, one, other):
         return super().is_twin(one, other) and one.key.tenant is other.key.tenant
 
     # -- steps
-
-    def step_borrow(self):
-        tenant = self.random.choice([*self.tenants[:1] * 5, *self.tenants, None])
-        key = TenantKey(self.random.choice(USERS), tenant)
-        settings = self.random.choice(SETTINGS)
-        connection = self.state.take(key, settings, self.now)
-        if connection is not None:
-            own = [waiter for waiter in self.waiting if waiter.key.tenant is tenant]
-            assert not own, "overtook a waiter of its tenant"
-            assert connection in self.idle
-            self.lend(connection, key)
-            return
-        waiter = Waiter(key, settings)
-        try:
-            decisions = self.state.enqueue(waiter, self.now)
-        except QueueFull as error:
-            self.check_refusal(error, tenant)
-        else:
-            self.waiting[waiter] = None
-            self.apply(decisions)
-
-    def check_refusal(self, error, tenant):
-        if isinstance(error, TenantQueueFull):
-            assert error.tenant == tenant.name == "greedy"
-            assert sum(each.key.tenant is tenant for each in self.waiting) >= error.limit
-        else:
-            assert len(self.waiting) >= self.limits.max_queue_length
 
     def step_exact(self):
         if self.idle:
@@ -107,6 +86,13 @@ class FairModel(Model):
         self.apply(self.state.tick(self.now))
 
     # -- what must hold
+
+    def check_refusal(self, error, key):
+        if not isinstance(error, TenantQueueFull):
+            super().check_refusal(error, key)
+            return
+        assert error.tenant == key.tenant.name == "greedy"
+        assert sum(each.key.tenant is key.tenant for each in self.waiting) >= error.limit
 
     def check_expiry(self, waiter, error):
         super().check_expiry(waiter, error)

@@ -7,7 +7,7 @@ leaks.
 
 import pytest
 
-from proxy.pool.errors import PoolClosed, QueueFull
+from proxy.pool.errors import PoolClosed
 from proxy.pool.state import PoolState
 from proxy.pool.waiters import Waiter
 from tests.peers.owners import COMMON, LIMITS, SETTINGS, Model, play
@@ -23,23 +23,11 @@ class PoolModel(Model):
     def new_key(self):
         return self.random.choice(KEYS)
 
-    def step_borrow(self):
-        key = self.random.choice(KEYS[:1] * 3 + KEYS)
-        settings = self.random.choice(SETTINGS)
-        connection = self.state.take(key, settings, self.now)
-        if connection is not None:
-            assert not [waiter for waiter in self.waiting if waiter.key == key], "overtook a waiter"
-            assert connection in self.idle
-            self.lend(connection, key)
-            return
-        waiter = Waiter(key, settings)
-        try:
-            decisions = self.state.enqueue(waiter, self.now)
-        except QueueFull:
-            assert len(self.waiting) >= self.limits.max_queue_length
-            return
-        self.waiting[waiter] = None
-        self.apply(decisions)
+    def borrower(self):
+        return self.random.choice(KEYS[:1] * 3 + KEYS)
+
+    def is_behind(self, key, waiter):
+        return waiter.key == key
 
     def check_expiry(self, waiter, error):
         assert waiter.deadline <= self.now or self.limits.borrow_timeout == 0

@@ -23,12 +23,8 @@ def iam_proxy(driver_server: DriverServer, tmp_path_factory: pytest.TempPathFact
     daemon = IamDaemon(
         tmp_path_factory.mktemp("iam"), driver_server.port, USERS, files, keys, auth={ACCOUNT: IAM}
     )
-    try:
-        daemon.start()
+    with daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture(params=TOKEN_CLIENTS)

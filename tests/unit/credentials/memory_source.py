@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 
 from proxy.config import UserAuthConfig
-from proxy.credentials.source import Password, Secret, SecretNotFoundError, SecretVersions
+from proxy.credentials.source import Password, Secret, SecretError, SecretNotFoundError, SecretVersions
 from proxy.credentials.store import CredentialStore
 
 T = TypeVar("T")
@@ -85,6 +86,16 @@ def result(fired: Deferred[T]) -> T:
     fired.addCallback(results.append)
     assert results, "it has not fired"
     return results[0]
+
+
+def error_of(fetched: Deferred[SecretVersions]) -> SecretError:
+    """What it has failed with; the password "hunter2" is nowhere in it."""
+    failures: list[Failure] = []
+    fetched.addErrback(failures.append)
+    error = failures[0].value
+    assert isinstance(error, SecretError)
+    assert "hunter2" not in repr(error) + failures[0].getTraceback()
+    return error
 
 
 def passwords(store: CredentialStore, username: str) -> list[bytes]:

@@ -3,27 +3,16 @@
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from proxy.credentials.secret_sources import SecretSources, is_secrets_manager_arn
 from proxy.credentials.secrets_environment import SecretsEnvironment
 from proxy.credentials.secrets_file import SecretsFile
-from proxy.credentials.source import CredentialSource, SecretError, SecretNotFoundError, SecretVersions
+from proxy.credentials.source import CredentialSource, SecretNotFoundError
 
-from .memory_source import MemorySource, result, versions
+from .memory_source import MemorySource, error_of, result, versions
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
 TEXT = '{"username": "u", "password": "hunter2", "port": "3306"}'
-
-
-def error_of(fetched: Deferred[SecretVersions]) -> SecretError:
-    failures: list[Failure] = []
-    fetched.addErrback(failures.append)
-    error = failures[0].value
-    assert isinstance(error, SecretError)
-    assert "hunter2" not in repr(error) + failures[0].getTraceback()
-    return error
 
 
 def file_with(tmp_path: Path, *names: str) -> SecretsFile:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from proxy.credentials.secrets_file import SecretsFile
 from proxy.credentials.source import Secret, SecretError, SecretNotFoundError, SecretVersions
+
+from .memory_source import error_of
 
 TEXT = '[app]\nusername = "u"\npassword = "hunter2"\n'
 
@@ -25,15 +26,6 @@ def secret_of(fetched: Deferred[SecretVersions]) -> Secret:
     fetched.addCallback(results.append)
     assert results[0] == SecretVersions(results[0].current)
     return results[0].current
-
-
-def error_of(fetched: Deferred[SecretVersions]) -> SecretError:
-    failures: list[Failure] = []
-    fetched.addErrback(failures.append)
-    error = failures[0].value
-    assert isinstance(error, SecretError)
-    assert "hunter2" not in repr(error) + failures[0].getTraceback()
-    return error
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o440])

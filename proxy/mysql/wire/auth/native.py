@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 
 import attrs
 
+from ....hidden import HiddenBytes
 from ..handshake import NONCE_LENGTH
 from .plugin import (
     NO_PASSWORD,
@@ -38,11 +39,9 @@ NAME = b"mysql_native_password"
 
 _DIGEST_BYTES = 20
 
-_HIDDEN = "<hidden>"
 
-
-class NativeDigest(bytes):
-    """SHA1(password); never shows itself when printed or formatted."""
+class NativeDigest(HiddenBytes):
+    """SHA1(password)."""
 
     __slots__ = ()
 
@@ -51,15 +50,6 @@ class NativeDigest(bytes):
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"a digest of mysql_native_password has {_DIGEST_BYTES} bytes")
         return super().__new__(cls, digest)
-
-    def __repr__(self) -> str:
-        return _HIDDEN
-
-    def __str__(self) -> str:
-        return _HIDDEN
-
-    def __format__(self, format_spec: str) -> str:
-        return _HIDDEN
 
 
 def _sha1(data: bytes) -> bytes:
