@@ -45,6 +45,22 @@ def daemon(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         made.kill()
 
 
+@pytest.fixture(autouse=True)
+def _readers(daemon: GroupDaemon, cluster: Cluster) -> None:
+    """What the test before has stopped serves again: without a reader the writer serves instead."""
+    replicas = {node.port for node in cluster.replicas}
+    with daemon.connect() as admin:
+        eventually(
+            lambda: {row[3] for row in fetch(admin, "SHOW PROXY TARGETS")} == {"AVAILABLE"}, "all targets"
+        )
+
+    def serves() -> bool:
+        with daemon.connect(program_name="reads") as client:
+            return port_of(client) in replicas
+
+    eventually(serves, "a reader")
+
+
 def port_of(client: Any) -> int:
     return int(one(client, "SELECT @@port"))
 
@@ -158,6 +174,6 @@ class TestSwitchover:
             assert refused(reader, "INSERT INTO account VALUES (8302, 1)") == READ_ONLY
             run(reader, "COMMIT")
             assert refused(reader, "INSERT INTO account VALUES (8302, 1)") == READ_ONLY
-            assert port_of(reader) != port
+            eventually(lambda: port_of(reader) != port, "a reader after the switchover")
             shown = {row[0]: row for row in fetch(writer, "SHOW PROXY TENANTS")}
             assert {"reads", "writes"} <= shown.keys()
