@@ -107,6 +107,7 @@ class Node:
         self.seed = seed
         folder.mkdir(mode=0o755)
         seed.sow(folder)
+        self._data = folder / "data"
         self._options = (
             *(f"--server-id={number}", f"--max-connections={NODE_CONNECTIONS}"),
             *("--max-connect-errors=1000000", *seed.replication.options(semi_sync=semi_sync)),
@@ -197,12 +198,13 @@ class Node:
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End it."""
+        """End it. Of its files its log stays: the data of all clusters would fill a small disk."""
         self.line.close()
         if self._is_frozen:
             self.thaw()
         self._forget_operator()
         self.server.kill()
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def _signal(self, number: int) -> None:
         assert self.server.pid is not None
