@@ -90,12 +90,9 @@ class LogIns:
         """See Accounts."""
         return self._directory.store.recheck(username)
 
-    def check_token(self, log_in: TokenLogIn) -> Deferred[Proof]:
-        """See Accounts."""
-        return self._check_token(log_in)
-
     @inlineCallbacks
-    def _check_token(self, log_in: TokenLogIn) -> Generator[Deferred[Any], Any, Proof]:
+    def check_token(self, log_in: TokenLogIn) -> Generator[Deferred[Any], Any, Proof]:
+        """See Accounts."""
         proof: Proof = yield self._tokens.check(log_in)
         if proof.proven and not self._directory.knows(log_in.username):
             return Proof(False, f"the token is good, but there is {_NOT_KNOWN}")

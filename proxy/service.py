@@ -1,7 +1,6 @@
 """ProxyService: builds the parts from the configuration, starts, drains and reloads them."""
 
 import signal
-from collections.abc import Collection
 from typing import Any
 
 from twisted.application.service import Service
@@ -59,7 +58,7 @@ class ProxyService(Service):
         self.users = Users(config, reactor)
         self.group = TargetGroup(config, self.users.directory, reactor)
         self.users.prover.connector = self.group.connector
-        self.users.store.on_change = self._users_changed
+        self.users.store.on_change = self.group.retire_users
         self.users.directory.on_forgotten = lambda username: self.group.retire_users({username})
         self.endpoints = Endpoints(config, self.group, self.users.log_ins, reactor)
         for _, context in self.endpoints:
@@ -69,7 +68,6 @@ class ProxyService(Service):
         self._sweeping = LoopingCall(self.registry.sweep)
         self._sweeping.clock = reactor
         self._listeners = self._ports()
-        self._watches = False
 
     def _ports(self) -> Listeners:
         first, *others = self.endpoints
@@ -102,7 +100,7 @@ class ProxyService(Service):
         self._sweeping.start(SWEEP_INTERVAL, now=False).addErrback(
             lambda failure: self.log.failure("idle clients are no longer closed", failure)
         )
-        self._log_problems(self.users.start()).addCallback(lambda _: self._watch_targets())
+        self._log_problems(self.users.start()).addCallback(lambda _: self.group.start())
         targets = ", ".join(name for name, _ in self.group.pools())
         for endpoint, name in self._listeners.endpoints():
             self.log.info(
@@ -111,17 +109,6 @@ class ProxyService(Service):
                 endpoint=endpoint,
                 targets=targets,
             )
-
-    def _users_changed(self, names: Collection[str]) -> None:
-        self.group.retire_users(names)
-        # One secret that cannot be had does not keep the users of all others waiting.
-        if self.running and self.group.has_monitor_user():
-            self._watch_targets()
-
-    def _watch_targets(self) -> None:
-        if not self._watches:
-            self._watches = True
-            self.group.start()
 
     def _log_problems(self, refresh: defer.Deferred[Any]) -> defer.Deferred[Any]:
         return refresh.addErrback(lambda failure: self.log.failure("secrets could not be loaded", failure))

@@ -179,10 +179,6 @@ class TargetGroup:
             return server_facts(self.config, None, None)
         return server_facts(self.config, first.answer, first.fresh_status)
 
-    def has_monitor_user(self) -> bool:
-        """Whether the targets can be asked anything."""
-        return any(unit.monitor_user() is not None for unit in self.units.values())
-
     def versions(self) -> list[tuple[str, bool]]:
         """The version of each server that has answered, and whether it is MariaDB."""
         answers = [unit.answer for unit in self.units.values() if unit.answer is not None]

@@ -131,7 +131,8 @@ def change_user(
     """
     change = ChangeUser.decode(payload, capabilities)
     request = _Request(change.database, change.collation or 0, capabilities, change.attributes)
-    claim = Claim(change.username.decode("utf-8", "replace"), b"", None, None, is_change=True)
+    username = client.attempt.username = change.username.decode("utf-8", "replace")
+    claim = Claim(username, b"", None, None, is_change=True)
     admitted: LoggedIn = yield _admit(client, context, request, claim)
     return admitted
 
@@ -140,7 +141,6 @@ def change_user(
 def _admit(
     client: "ClientConnection", context: EndpointContext, request: _Request, claim: Claim
 ) -> Generator[Deferred[Any], Any, LoggedIn]:
-    client.attempt.username = claim.username
     way: Way = yield authenticate(client, context, claim)
     client.proven()
     schema = (request.schema or b"").decode("utf-8", "surrogateescape")
